@@ -1,0 +1,133 @@
+//! The guard of one chain: the rule, the state and the store behind one `&mut`.
+
+use privval::{Canonical, ChainId, Height};
+
+use crate::mark::{Knowledge, Mark};
+use crate::permit::{RawBytesPermit, SignPermit};
+use crate::refusal::Refusal;
+use crate::rules::{Decision, decide};
+use crate::store::{Store, StoreError};
+
+/// Whether bytes that are no consensus message may be signed on a chain.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RawBytesPolicy {
+    /// Never. An oracle that signs what it is given is one bug away from a forged vote.
+    #[default]
+    Off,
+    /// Yes, unless they could be taken for a consensus message.
+    On,
+}
+
+/// Decides what is signed on one chain, and remembers it first.
+#[derive(Debug)]
+pub struct Guard<S> {
+    chain_id: ChainId,
+    knowledge: Knowledge,
+    raw_bytes: RawBytesPolicy,
+    store: S,
+    halted: Option<StoreError>,
+}
+
+impl<S: Store> Guard<S> {
+    /// Guards a chain, from what is known of its past. `knowledge` must be what `store` holds.
+    pub fn new(
+        chain_id: ChainId,
+        knowledge: Knowledge,
+        raw_bytes: RawBytesPolicy,
+        store: S,
+    ) -> Self {
+        Self {
+            chain_id,
+            knowledge,
+            raw_bytes,
+            store,
+            halted: None,
+        }
+    }
+
+    /// Asks to sign a vote or a proposal. When this returns a permit, the store has it.
+    ///
+    /// # Errors
+    /// [`Refusal`], and then nothing may be signed.
+    pub fn permit(
+        &mut self,
+        asked: &Canonical,
+        max_height: Option<Height>,
+    ) -> Result<SignPermit, Refusal> {
+        self.check_chain(asked.chain_id().as_str())?;
+        self.check_running()?;
+        if let Some(max) = max_height.filter(|max| asked.hrs().height > *max) {
+            return Err(Refusal::PastMaxHeight {
+                max,
+                asked: asked.hrs().height,
+            });
+        }
+        match decide(&self.knowledge, asked) {
+            Decision::Advance => self.advance(asked),
+            Decision::Replay(signed) => Ok(SignPermit::new(signed, true)),
+            Decision::Hold(height) => {
+                self.knowledge = Knowledge::Holding(height);
+                Err(Refusal::Held { height })
+            }
+            Decision::Refuse(refusal) => Err(refusal),
+        }
+    }
+
+    /// Asks to sign bytes that are no consensus message.
+    ///
+    /// # Errors
+    /// [`Refusal`] when the chain does not allow it, or the bytes could be taken for one.
+    pub fn permit_raw_bytes(&self, sign_bytes: Vec<u8>) -> Result<RawBytesPermit, Refusal> {
+        self.check_running()?;
+        if self.raw_bytes == RawBytesPolicy::Off {
+            return Err(Refusal::RawBytesOff);
+        }
+        if Canonical::looks_like_consensus(&sign_bytes) {
+            return Err(Refusal::RawBytesLookLikeConsensus);
+        }
+        Ok(RawBytesPermit::new(sign_bytes))
+    }
+
+    /// Checks that a request is for this chain.
+    ///
+    /// # Errors
+    /// [`Refusal::WrongChain`].
+    pub fn check_chain(&self, asked: &str) -> Result<(), Refusal> {
+        if asked == self.chain_id.as_str() {
+            return Ok(());
+        }
+        Err(Refusal::WrongChain {
+            ours: self.chain_id.clone(),
+            asked: asked.to_owned(),
+        })
+    }
+
+    /// What is known of the past.
+    pub fn knowledge(&self) -> &Knowledge {
+        &self.knowledge
+    }
+
+    /// The store, for what it does beyond commits.
+    pub fn store_mut(&mut self) -> &mut S {
+        &mut self.store
+    }
+
+    /// Commits first; memory follows the disk, never the other way round.
+    fn advance(&mut self, asked: &Canonical) -> Result<SignPermit, Refusal> {
+        if let Err(error) = self.store.commit(asked) {
+            self.halted = Some(error.clone());
+            return Err(Refusal::Store(error));
+        }
+        self.knowledge = Knowledge::Mark(Mark::Signed(asked.clone()));
+        Ok(SignPermit::new(asked.clone(), false))
+    }
+
+    /// After a failed write nobody knows what the disk holds (fsync clears the error it
+    /// reports), so only a new start, which reads it again, may go on.
+    fn check_running(&self) -> Result<(), Refusal> {
+        match &self.halted {
+            None => Ok(()),
+            Some(error) => Err(Refusal::Halted(error.clone())),
+        }
+    }
+}

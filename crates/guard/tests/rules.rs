@@ -1,0 +1,286 @@
+//! The table accept, replay, refuse: one test a line, each rule with its accept, its refuse and
+//! its boundary.
+
+mod common;
+
+use common::{MemoryStore, at, block, chain, proposal, vote};
+use guard::{Guard, Knowledge, Mark, RawBytesPolicy, Refusal};
+use privval::{Canonical, Height, Step};
+
+fn guard(knowledge: Knowledge) -> (Guard<MemoryStore>, MemoryStore) {
+    let store = MemoryStore::default();
+    let guard = Guard::new(chain(), knowledge, RawBytesPolicy::Off, store.clone());
+    (guard, store)
+}
+
+fn signed(canonical: Canonical) -> Knowledge {
+    Knowledge::Mark(Mark::Signed(canonical))
+}
+
+/// Asserts that `asked` is refused after `mark`, that nothing was committed, and returns why.
+fn refused(mark: Knowledge, asked: &Canonical) -> Refusal {
+    let (mut guard, store) = guard(mark);
+    let refusal = guard.permit(asked, None).expect_err("must be refused");
+    assert!(store.commits.lock().unwrap().is_empty());
+    refusal
+}
+
+/// Asserts that `asked` advances after `mark`, with its commit before the permit.
+fn advances(mark: Knowledge, asked: &Canonical) {
+    let (mut guard, store) = guard(mark);
+    let permit = guard.permit(asked, None).expect("must be permitted");
+    assert!(!permit.is_replay());
+    assert_eq!(
+        guard::Permit::from(permit).sign_bytes(),
+        asked.sign_bytes().as_slice()
+    );
+    assert_eq!(*store.commits.lock().unwrap(), vec![asked.clone()]);
+}
+
+#[test]
+fn later_height_round_or_step_is_signed() {
+    let mark = || signed(vote(at(5, 1, Step::Prevote), Some(block(1)), 0));
+    advances(mark(), &vote(at(5, 1, Step::Precommit), Some(block(1)), 0));
+    advances(mark(), &proposal(5, 2, -1, block(2)));
+    advances(mark(), &proposal(6, 0, -1, block(2)));
+    advances(
+        mark(),
+        &vote(at(i64::MAX, i32::MAX, Step::Precommit), None, 0),
+    );
+}
+
+#[test]
+fn earlier_height_round_or_step_is_refused() {
+    let mark = || signed(vote(at(5, 1, Step::Prevote), Some(block(1)), 0));
+    for asked in [
+        proposal(5, 1, -1, block(1)),
+        vote(at(5, 0, Step::Precommit), Some(block(1)), 0),
+        vote(at(4, 9, Step::Precommit), Some(block(1)), 0),
+        proposal(1, 0, -1, block(1)),
+    ] {
+        let refusal = refused(mark(), &asked);
+        assert!(matches!(refusal, Refusal::Regression { .. }), "{refusal}");
+    }
+}
+
+#[test]
+fn same_bytes_are_signed_again_without_a_second_commit() {
+    let first = vote(at(5, 0, Step::Precommit), Some(block(1)), 7);
+    let (mut guard, store) = guard(signed(first.clone()));
+    let permit = guard.permit(&first, None).unwrap();
+    assert!(permit.is_replay());
+    assert_eq!(
+        guard::Permit::from(permit).sign_bytes(),
+        first.sign_bytes().as_slice()
+    );
+    assert!(store.commits.lock().unwrap().is_empty());
+}
+
+#[test]
+fn same_vote_with_another_timestamp_gets_the_first_one_again() {
+    let first = vote(at(5, 0, Step::Precommit), Some(block(1)), 7);
+    let later = vote(at(5, 0, Step::Precommit), Some(block(1)), 8);
+    let (mut guard, _) = guard(signed(first.clone()));
+    let permit = guard.permit(&later, None).unwrap();
+    assert_eq!(permit.timestamp().seconds, 7);
+    assert_eq!(
+        guard::Permit::from(permit).sign_bytes(),
+        first.sign_bytes().as_slice()
+    );
+}
+
+#[test]
+fn another_block_at_the_same_place_is_refused() {
+    let refusal = refused(
+        signed(vote(at(5, 0, Step::Prevote), Some(block(1)), 0)),
+        &vote(at(5, 0, Step::Prevote), Some(block(2)), 0),
+    );
+    assert_eq!(
+        refusal.to_string(),
+        "double sign refused at 5/0/1: a prevote for 0101010101 (parts 1:0101010101) was signed \
+         there, a prevote for 0202020202 (parts 1:0202020202) was asked for"
+    );
+    assert_eq!(refusal.remote_error().code, 2);
+}
+
+#[test]
+fn nil_after_a_block_and_a_block_after_nil_are_refused() {
+    let for_block = vote(at(5, 0, Step::Precommit), Some(block(1)), 0);
+    let for_nil = vote(at(5, 0, Step::Precommit), None, 0);
+    for (first, second) in [(&for_block, &for_nil), (&for_nil, &for_block)] {
+        let refusal = refused(signed(first.clone()), second);
+        assert!(matches!(refusal, Refusal::Conflict { .. }), "{refusal}");
+    }
+}
+
+#[test]
+fn same_hash_with_other_parts_is_refused() {
+    let mut other = block(1);
+    other.parts_hash = [9; 32];
+    let refusal = refused(
+        signed(vote(at(5, 0, Step::Prevote), Some(block(1)), 0)),
+        &vote(at(5, 0, Step::Prevote), Some(other), 0),
+    );
+    assert!(matches!(refusal, Refusal::Conflict { .. }), "{refusal}");
+}
+
+#[test]
+fn same_block_with_another_pol_round_is_refused() {
+    let refusal = refused(
+        signed(proposal(5, 2, -1, block(1))),
+        &proposal(5, 2, 1, block(1)),
+    );
+    assert_eq!(
+        refusal.to_string(),
+        "double sign refused at 5/2/0: a proposal of 0101010101 (parts 1:0101010101) with POL \
+         round -1 was signed there, a proposal of 0101010101 (parts 1:0101010101) with POL round \
+         1 was asked for"
+    );
+}
+
+#[test]
+fn prevote_for_one_block_then_precommit_for_another_in_the_same_round_is_legal() {
+    advances(
+        signed(vote(at(5, 0, Step::Prevote), Some(block(1)), 0)),
+        &vote(at(5, 0, Step::Precommit), Some(block(2)), 0),
+    );
+}
+
+#[test]
+fn imported_mark_refuses_its_place_and_signs_the_next() {
+    let floor = || {
+        Knowledge::Mark(Mark::Floor {
+            hrs: at(5, 0, Step::Prevote),
+            block_id: Some(block(1)),
+        })
+    };
+    let refusal = refused(floor(), &vote(at(5, 0, Step::Prevote), Some(block(1)), 0));
+    assert_eq!(refusal.cause(), "unknown_content");
+    advances(floor(), &vote(at(5, 0, Step::Precommit), Some(block(1)), 0));
+}
+
+#[test]
+fn mark_at_height_zero_signs_from_any_height_on() {
+    let fresh = || {
+        Knowledge::Mark(Mark::Floor {
+            hrs: at(0, 0, Step::Propose),
+            block_id: None,
+        })
+    };
+    advances(fresh(), &proposal(1, 0, -1, block(1)));
+    advances(fresh(), &proposal(1000, 0, -1, block(1)));
+}
+
+#[test]
+fn without_a_past_height_one_is_signed() {
+    advances(Knowledge::Nothing, &proposal(1, 0, -1, block(1)));
+}
+
+#[test]
+fn without_a_past_the_first_other_height_is_held_and_the_next_is_signed() {
+    let (mut guard, store) = guard(Knowledge::Nothing);
+    let refusal = guard
+        .permit(&vote(at(70, 0, Step::Prevote), Some(block(1)), 0), None)
+        .unwrap_err();
+    assert!(
+        refusal.to_string().contains("`tmkms state import`"),
+        "{refusal}"
+    );
+    for asked in [
+        vote(at(70, 3, Step::Precommit), None, 0),
+        vote(at(69, 0, Step::Precommit), None, 0),
+        proposal(1, 0, -1, block(1)),
+    ] {
+        assert_eq!(guard.permit(&asked, None).unwrap_err().cause(), "held");
+    }
+    assert!(store.commits.lock().unwrap().is_empty());
+    assert!(guard.permit(&proposal(71, 0, -1, block(1)), None).is_ok());
+}
+
+#[test]
+fn max_height_itself_is_signed_and_the_next_is_not() {
+    let (mut guard, _) = guard(signed(proposal(9, 0, -1, block(1))));
+    let max = Height::try_from(10).ok();
+    assert!(guard.permit(&proposal(10, 0, -1, block(1)), max).is_ok());
+    let refusal = guard
+        .permit(&proposal(11, 0, -1, block(1)), max)
+        .unwrap_err();
+    assert_eq!(
+        refusal.to_string(),
+        "height 11 is past max_height = 10 in tmkms.toml: this signer stops there"
+    );
+}
+
+#[test]
+fn another_chain_is_refused_and_changes_nothing() {
+    let Canonical::Proposal(mut foreign) = proposal(6, 0, -1, block(1)) else {
+        unreachable!()
+    };
+    foreign.chain_id = privval::ChainId::new("testnet-2").unwrap();
+    let refusal = refused(
+        signed(proposal(5, 0, -1, block(1))),
+        &Canonical::Proposal(foreign),
+    );
+    assert!(
+        refusal
+            .to_string()
+            .starts_with("the request is for chain testnet-2, this signer signs for testnet-1"),
+        "{refusal}"
+    );
+}
+
+#[test]
+fn failed_commit_gives_no_permit_and_halts_the_guard() {
+    let (mut guard, store) = guard(signed(proposal(5, 0, -1, block(1))));
+    *store.broken.lock().unwrap() = true;
+    let next = vote(at(5, 0, Step::Prevote), Some(block(1)), 0);
+    assert_eq!(guard.permit(&next, None).unwrap_err().cause(), "store");
+
+    *store.broken.lock().unwrap() = false;
+    for asked in [&next, &proposal(5, 0, -1, block(1))] {
+        let refusal = guard.permit(asked, None).unwrap_err();
+        assert_eq!(refusal.cause(), "halted");
+        assert!(refusal.to_string().contains("no space left on device"));
+    }
+    assert!(store.commits.lock().unwrap().is_empty());
+}
+
+#[test]
+fn extension_is_permitted_on_a_precommit_for_a_block_and_nowhere_else() {
+    let extension_of = |asked: Canonical| {
+        let (mut guard, _) = guard(signed(proposal(5, 0, -1, block(1))));
+        let permit = guard.permit(&asked, None).unwrap();
+        permit.extension(b"price").is_some()
+    };
+    assert!(extension_of(vote(
+        at(5, 0, Step::Precommit),
+        Some(block(1)),
+        0
+    )));
+    assert!(!extension_of(vote(at(5, 0, Step::Precommit), None, 0)));
+    assert!(!extension_of(vote(
+        at(5, 0, Step::Prevote),
+        Some(block(1)),
+        0
+    )));
+    assert!(!extension_of(proposal(6, 0, -1, block(1))));
+}
+
+#[test]
+fn raw_bytes_are_signed_only_where_allowed_and_never_as_a_vote() {
+    let forged = vote(at(9, 0, Step::Precommit), Some(block(1)), 0).sign_bytes();
+    let with = |policy| Guard::new(chain(), Knowledge::Nothing, policy, MemoryStore::default());
+    let off = with(RawBytesPolicy::Off);
+    assert_eq!(
+        off.permit_raw_bytes(b"hello".to_vec()).unwrap_err(),
+        Refusal::RawBytesOff
+    );
+    let on = with(RawBytesPolicy::On);
+    assert!(on.permit_raw_bytes(b"hello".to_vec()).is_ok());
+    for bytes in [forged, proposal(9, 0, -1, block(1)).sign_bytes()] {
+        assert_eq!(
+            on.permit_raw_bytes(bytes).unwrap_err(),
+            Refusal::RawBytesLookLikeConsensus
+        );
+    }
+}
