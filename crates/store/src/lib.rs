@@ -1,1 +1,29 @@
-//! (being written)
+//! Keeps the mark of a chain on disk, so that no crash makes the signer forget what it signed.
+//!
+//! Two files hold it. The *ring* (`<state_file>.ring`) is what the signer trusts: a fixed set of
+//! checksummed slots, written in place with one `fdatasync` for each signature. The *document*
+//! (`state_file`) is JSON for people and for tmkms 0.15, which can read it and go on from it.
+//! Format and recovery: `docs/state-file.md`.
+//!
+//! Invariants:
+//! - [`FileStore::commit`](guard::Store::commit) returns `Ok` only after the ring is synced and
+//!   the document is written, in that order.
+//! - A write never touches the slot of the last mark, nor its disk sector: a torn write loses
+//!   the new mark, which was not signed yet, and never the old one.
+//! - At start the higher mark of ring and document wins. What a crash cannot explain stops the
+//!   start; nothing is ever repaired by guessing.
+//! - One process at a time: the ring is locked (`flock`) for as long as the store lives.
+
+mod disk;
+mod document;
+mod error;
+mod file_store;
+mod merge;
+mod record;
+mod ring;
+
+pub use disk::{Disk, FileDisk};
+pub use document::{Document, DocumentError};
+pub use error::OpenError;
+pub use file_store::{FileStore, Opened, inspect, ring_path};
+pub use ring::Ring;

@@ -1,0 +1,102 @@
+//! What the store needs of a disk, so that tests can give it a faulty one.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+/// A file of fixed size that is read whole and written in place.
+pub trait Disk: Send {
+    /// All of its bytes.
+    ///
+    /// # Errors
+    /// What the disk says.
+    fn read(&mut self) -> io::Result<Vec<u8>>;
+
+    /// Writes at an offset, within the size that the file has. Not durable before
+    /// [`sync`](Disk::sync).
+    ///
+    /// # Errors
+    /// What the disk says; the bytes may then be written in part.
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()>;
+
+    /// Returns when all that was written survives a loss of power.
+    ///
+    /// # Errors
+    /// What the disk says; what was written may then be lost even if a later sync succeeds.
+    fn sync(&mut self) -> io::Result<()>;
+
+    /// Checks that the name still leads to this file, so that nobody else can be reading
+    /// another one in its place.
+    ///
+    /// # Errors
+    /// When the file was removed or replaced.
+    fn check_in_place(&mut self) -> io::Result<()>;
+}
+
+/// A real file.
+#[derive(Debug)]
+pub struct FileDisk {
+    file: File,
+    path: PathBuf,
+    inode: (u64, u64),
+}
+
+impl FileDisk {
+    /// Opens an existing file for reading and writing.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        Self::new(OpenOptions::new().read(true).write(true).open(path)?, path)
+    }
+
+    /// Opens an existing file for reading; writes fail.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn open_read_only(path: &Path) -> io::Result<Self> {
+        Self::new(File::open(path)?, path)
+    }
+
+    fn new(file: File, path: &Path) -> io::Result<Self> {
+        let metadata = file.metadata()?;
+        Ok(Self {
+            inode: (metadata.dev(), metadata.ino()),
+            file,
+            path: path.to_owned(),
+        })
+    }
+
+    /// The open file.
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+}
+
+impl Disk for FileDisk {
+    fn read(&mut self) -> io::Result<Vec<u8>> {
+        /// Neither file has a reason to be longer; a longer one is not ours.
+        const MAX_LEN: u64 = 1024 * 1024;
+        let len = self.file.metadata()?.len().min(MAX_LEN);
+        let mut bytes = vec![0; usize::try_from(len).unwrap_or_default()];
+        self.file.read_exact_at(&mut bytes, 0)?;
+        Ok(bytes)
+    }
+
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all_at(bytes, offset)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
+    fn check_in_place(&mut self) -> io::Result<()> {
+        let there = std::fs::metadata(&self.path)?;
+        if (there.dev(), there.ino()) == self.inode {
+            return Ok(());
+        }
+        Err(io::Error::other("the file was replaced by another one"))
+    }
+}

@@ -1,0 +1,175 @@
+//! The ring: a fixed number of slots, written one after the other in place.
+//!
+//! Invariants:
+//! - Record `n` is in slot `n mod 16`, so the next write goes to the slot of the oldest record.
+//! - One record is written and synced before the next, so a crash spoils at most one slot: the
+//!   one after the newest whole record. Any other spoiled slot is damage.
+
+use std::io;
+
+use guard::{Knowledge, Mark};
+
+use crate::disk::Disk;
+use crate::record::{BLOCK, FIRST_SLOT_BLOCK, Record, SLOTS, decode_header, encode_header};
+
+/// The marks of one chain, newest last.
+#[derive(Debug)]
+pub struct Ring<D> {
+    disk: D,
+    sequence: u64,
+}
+
+/// What a whole ring says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Content {
+    pub(crate) chain_id: String,
+    pub(crate) newest: Record,
+}
+
+impl<D: Disk> Ring<D> {
+    /// Goes on after what `content` says is the newest record on `disk`.
+    pub(crate) fn new(disk: D, content: &Content) -> Self {
+        Self {
+            disk,
+            sequence: content.newest.sequence,
+        }
+    }
+
+    /// Writes the next record and returns when it is durable.
+    ///
+    /// # Errors
+    /// What the disk says. The record may then be there or not, so the ring must be read again
+    /// before anything else is written.
+    pub fn append(&mut self, mark: &Mark) -> io::Result<()> {
+        self.disk.check_in_place()?;
+        let sequence = self
+            .sequence
+            .checked_add(1)
+            .ok_or_else(|| io::Error::other("the ring's sequence number is used up"))?;
+        let record = Record {
+            sequence,
+            knowledge: Knowledge::Mark(mark.clone()),
+        };
+        self.disk
+            .write_at(slot_offset(sequence), &record.encode())?;
+        self.disk.sync()?;
+        self.sequence = sequence;
+        Ok(())
+    }
+}
+
+/// The bytes of a new ring.
+pub(crate) fn new_ring(chain_id: &str, knowledge: &Knowledge) -> Vec<u8> {
+    let first = Record {
+        sequence: 1,
+        knowledge: knowledge.clone(),
+    };
+    let mut bytes = encode_header(chain_id);
+    bytes.resize(ring_len(), 0);
+    let start = usize::try_from(slot_offset(1)).unwrap_or_default();
+    bytes.splice(start..start + BLOCK, first.encode());
+    bytes
+}
+
+/// Where the text about the lock's holder is.
+pub(crate) const HOLDER_OFFSET: u64 = BLOCK as u64;
+
+/// The text about the lock's holder, as it was written at the start of that process.
+pub(crate) fn holder(bytes: &[u8]) -> String {
+    let block = bytes.get(BLOCK..2 * BLOCK).unwrap_or_default();
+    let text: Vec<u8> = block.iter().copied().take_while(|b| *b != 0).collect();
+    match String::from_utf8(text) {
+        Ok(text) if !text.is_empty() => text,
+        _ => "it left no name".to_owned(),
+    }
+}
+
+/// Reads a ring.
+///
+/// # Errors
+/// What is wrong, in words, when a crash does not explain it.
+pub(crate) fn read(bytes: &[u8]) -> Result<Content, String> {
+    if bytes.len() != ring_len() {
+        return Err(format!(
+            "it has {} bytes instead of {}",
+            bytes.len(),
+            ring_len()
+        ));
+    }
+    let mut blocks = bytes.chunks_exact(BLOCK);
+    let chain_id = decode_header(blocks.next().unwrap_or_default())?;
+    let slots: Vec<Slot> = blocks.skip(1).map(Slot::read).collect();
+    let newest = newest(&slots)?;
+    check_older(&slots, &newest)?;
+    Ok(Content { chain_id, newest })
+}
+
+enum Slot {
+    Empty,
+    Spoiled,
+    Record(Record),
+}
+
+impl Slot {
+    fn read(block: &[u8]) -> Self {
+        match Record::decode(block) {
+            Some(record) => Self::Record(record),
+            None if block.iter().all(|b| *b == 0) => Self::Empty,
+            None => Self::Spoiled,
+        }
+    }
+}
+
+/// The record with the highest number, of those that are in the slot of their number.
+fn newest(slots: &[Slot]) -> Result<Record, String> {
+    (0..)
+        .zip(slots)
+        .filter_map(|(index, slot)| match slot {
+            Slot::Record(record) if record.sequence % SLOTS == index => Some(record),
+            _ => None,
+        })
+        .max_by_key(|record| record.sequence)
+        .cloned()
+        .ok_or_else(|| "it has no whole record".to_owned())
+}
+
+/// Every slot must hold the record that the newest one implies, but for the one that a crash may
+/// have spoiled.
+fn check_older(slots: &[Slot], newest: &Record) -> Result<(), String> {
+    let mut later = newest;
+    for back in 1..SLOTS {
+        let may_be_torn = back == SLOTS - 1;
+        let sequence = newest.sequence.checked_sub(back).filter(|s| *s > 0);
+        let index = (newest.sequence % SLOTS + SLOTS - back) % SLOTS;
+        let slot = usize::try_from(index).ok().and_then(|i| slots.get(i));
+        match (slot, sequence) {
+            (Some(Slot::Record(record)), Some(sequence)) if record.sequence == sequence => {
+                check_order(record, later)?;
+                later = record;
+            }
+            (Some(Slot::Empty), None) => {}
+            (Some(Slot::Spoiled), _) if may_be_torn => {}
+            _ => return Err(format!("the record in slot {index} is not whole")),
+        }
+    }
+    Ok(())
+}
+
+fn check_order(earlier: &Record, later: &Record) -> Result<(), String> {
+    match (&earlier.knowledge, &later.knowledge) {
+        (Knowledge::Mark(a), Knowledge::Mark(b)) if a.hrs() <= b.hrs() => Ok(()),
+        (Knowledge::Nothing, _) => Ok(()),
+        _ => Err(format!(
+            "its records {} and {} are not in order",
+            earlier.sequence, later.sequence
+        )),
+    }
+}
+
+fn slot_offset(sequence: u64) -> u64 {
+    (FIRST_SLOT_BLOCK + sequence % SLOTS) * BLOCK as u64
+}
+
+fn ring_len() -> usize {
+    usize::try_from(FIRST_SLOT_BLOCK + SLOTS).unwrap_or_default() * BLOCK
+}
