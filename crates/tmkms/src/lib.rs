@@ -1,1 +1,10 @@
+//! `tmkms`: holds a validator's consensus key and signs for its node, never twice.
+//!
+//! This crate puts the parts together: the configuration, the chains with their guards and
+//! keys, the sessions with nodes, and the command line. See `ARCHITECTURE.md` for the whole.
+
+pub mod cli;
 pub mod config;
+pub mod observe;
+pub mod session;
+pub mod signer;

@@ -1,0 +1,145 @@
+//! `tmkms demo`: the signer at work without a node, a network or a configuration.
+//!
+//! Everything but the node is what `start` runs: the same configuration, keys, store, guard and
+//! sessions. The node is made up ([`testnode`]).
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use keys::{
+    Algorithm, FilePermissions, Overwrite, generate, generate_identity, write_identity, write_key,
+};
+use privval::{ChainId, Height, PublicKey, Timestamp};
+use testnode::{Listener, precommit, prevote, proposal};
+
+use super::args::DemoArgs;
+use super::{Failure, Outcome, config, start};
+use crate::config::{Network, Template};
+use crate::observe;
+use crate::session::Shutdown;
+use crate::signer;
+
+/// How long the node waits for the signer. A real one waits 3 s.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Runs the demo. Fails unless every signature verified.
+pub(super) fn run(args: &DemoArgs, out: &mut dyn Write) -> Outcome {
+    observe::log_to_stdout(&args.log)?;
+    let home = tempfile::tempdir()?;
+    let chain_id = ChainId::new("demo-1")?;
+    let node = Listener::tcp()?;
+    make_home(home.path(), &chain_id, &node)?;
+    writeln!(
+        out,
+        "A throw-away key, identity, state and tmkms.toml are in {}",
+        home.path().display()
+    )?;
+    writeln!(
+        out,
+        "A made-up node waits for its signer; this is what the signer logs:\n"
+    )?;
+    let verified = sign_all(home.path(), &chain_id, &node, args.heights)?;
+    writeln!(
+        out,
+        "\n{verified} signatures, all verified. A second, conflicting prevote was refused."
+    )?;
+    writeln!(out, "{NEXT}")?;
+    Ok(())
+}
+
+const NEXT: &str = "\
+Next, for a real node:
+  tmkms init DIR -n kira --chain-id CHAIN --addr tcp://NODE:26659
+  tmkms softsign import NODE_HOME/config/priv_validator_key.json DIR/secrets/priv_validator_key.json
+  tmkms start -c DIR/tmkms.toml
+and set priv_validator_laddr = \"tcp://0.0.0.0:26659\" in the node's config.toml.";
+
+fn make_home(home: &Path, chain_id: &ChainId, node: &Listener) -> Outcome {
+    let addr = node
+        .tcp_addr()
+        .ok_or_else(|| Failure("the made-up node has no address".to_owned()))?;
+    let template = Template {
+        network: Some(Network::Kira),
+        chain_id: chain_id.clone(),
+        addr: format!("tcp://{addr}"),
+    };
+    fs::create_dir(home.join("secrets"))?;
+    fs::create_dir(home.join("state"))?;
+    let key = generate(Algorithm::Ed25519)?;
+    write_key(&home.join(template.key_file()), &key, Overwrite::Refuse)?;
+    let identity = home.join(Template::IDENTITY_FILE);
+    write_identity(&identity, &*generate_identity()?, Overwrite::Refuse)?;
+    fs::write(home.join("tmkms.toml"), template.render())?;
+    Ok(())
+}
+
+/// Starts the signer as `start` does, and plays the node.
+fn sign_all(
+    home: &Path,
+    chain_id: &ChainId,
+    node: &Listener,
+    heights: u16,
+) -> Result<u32, Failure> {
+    let config = config::load(&home.join("tmkms.toml"))?;
+    let signer = signer::load(&config, FilePermissions::RequirePrivate)
+        .map_err(|errors| start::listed(&errors))?;
+    let shutdown = Shutdown::default();
+    thread::scope(|scope| {
+        let sessions = scope.spawn(|| start::serve(signer.nodes, &shutdown));
+        let verified = play_node(chain_id, node, heights);
+        shutdown.ask();
+        let ended = sessions.join();
+        let verified = verified?;
+        ended.map_err(|_| Failure("the signer ended with a bug".to_owned()))??;
+        Ok(verified)
+    })
+}
+
+fn play_node(chain_id: &ChainId, node: &Listener, heights: u16) -> Result<u32, Failure> {
+    let mut signer = node.accept(PATIENCE)?;
+    let key = signer.public_key(chain_id.as_str())?;
+    let mut verified = 0;
+    for height in 1..=i64::from(heights) {
+        let height = Height::try_from(height)?;
+        for message in [proposal, prevote, precommit] {
+            let signed = signer.sign(&key, &message(chain_id, height, now()), &[])?;
+            verified += 1;
+            // A precommit for a block carries a signature of its (empty) extension too.
+            verified += u32::from(!signed.extension_signature.is_empty());
+        }
+    }
+    must_refuse_a_conflict(&mut signer, &key, chain_id, heights)?;
+    Ok(verified)
+}
+
+/// Asks for a prevote at a height where the precommit was signed, for another block.
+fn must_refuse_a_conflict(
+    signer: &mut testnode::Signer,
+    key: &PublicKey,
+    chain_id: &ChainId,
+    height: u16,
+) -> Outcome {
+    let height = Height::try_from(i64::from(height))?;
+    let mut conflicting = prevote(chain_id, height, now());
+    if let privval::Canonical::Vote(vote) = &mut conflicting {
+        vote.block_id = Some(testnode::block_id("another block"));
+    }
+    match signer.sign(key, &conflicting, &[]) {
+        Err(testnode::NodeError::Refused(_)) => Ok(()),
+        Err(e) => Err(e.into()),
+        Ok(_) => Err(Failure("a conflicting prevote was signed".to_owned())),
+    }
+}
+
+fn now() -> Timestamp {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    Timestamp {
+        seconds: i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
+        nanos: i32::try_from(since.subsec_nanos()).unwrap_or_default(),
+    }
+}

@@ -1,0 +1,82 @@
+//! The command line.
+//!
+//! Each command is a function that writes what it has to say to a writer and fails with a
+//! [`Failure`]; only `main` prints errors and chooses exit codes.
+
+mod args;
+mod config;
+mod demo;
+mod init;
+mod key;
+mod softsign;
+mod start;
+mod state;
+
+use std::fmt;
+use std::io::{self, Write};
+
+use clap::CommandFactory as _;
+
+pub use self::args::{Args, LogArgs, LogFormat};
+use self::args::{
+    Command, ConfigCommand, IdentityCommand, KeyCommand, SoftsignCommand, StateCommand,
+};
+
+/// Why a command failed, in words for the person who typed it.
+#[derive(Debug)]
+pub struct Failure(pub String);
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<E: std::error::Error> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// What a command returns.
+pub type Outcome = Result<(), Failure>;
+
+/// Runs a command.
+///
+/// # Errors
+/// [`Failure`] with the text to print.
+pub fn run(args: Args, out: &mut dyn Write) -> Outcome {
+    match args.command {
+        Command::Init(args) => init::run(&args, out),
+        Command::Softsign(SoftsignCommand::Keygen(args)) => softsign::keygen(&args, out),
+        Command::Softsign(SoftsignCommand::Import(args)) => softsign::import(&args, out),
+        Command::Identity(IdentityCommand::New(args)) => softsign::identity(&args, out),
+        Command::Key(KeyCommand::Show(args)) => key::show(&args, out),
+        Command::Config(ConfigCommand::Check(args)) => config::check(&args, out),
+        Command::State(StateCommand::Show(args)) => state::show(&args, out),
+        Command::State(StateCommand::Import(args)) => state::import(&args, out),
+        Command::State(StateCommand::Export(args)) => state::export(&args, out),
+        Command::Start(args) => start::run(&args),
+        Command::Demo(args) => demo::run(&args, out),
+        Command::Version => Ok(writeln!(out, "{}", env!("CARGO_PKG_VERSION"))?),
+        Command::Completions { shell } => completions(shell, out),
+        Command::Man { directory } => man(&directory, out),
+    }
+}
+
+fn completions(shell: clap_complete::Shell, out: &mut dyn Write) -> Outcome {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Args::command(), "tmkms", &mut script);
+    Ok(out.write_all(&script)?)
+}
+
+fn man(directory: &std::path::Path, out: &mut dyn Write) -> Outcome {
+    std::fs::create_dir_all(directory).map_err(|e| cannot("create", directory, &e))?;
+    clap_mangen::generate_to(Args::command(), directory)
+        .map_err(|e| cannot("write man pages to", directory, &e))?;
+    Ok(writeln!(out, "Wrote man pages to {}", directory.display())?)
+}
+
+fn cannot(what: &str, path: &std::path::Path, error: &io::Error) -> Failure {
+    Failure(format!("cannot {what} {}: {error}", path.display()))
+}

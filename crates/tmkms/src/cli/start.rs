@@ -1,0 +1,109 @@
+//! `tmkms start`.
+
+use std::fmt::Display;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use tracing::{error, info};
+
+use super::args::StartArgs;
+use super::key::permissions;
+use super::{Failure, Outcome, config};
+use crate::observe;
+use crate::session::{self, Node, Shutdown, Trouble};
+use crate::signer;
+
+/// How long sessions may take to finish the request in hand.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Signs until SIGTERM or SIGINT, or until a node with `reconnect = false` is gone.
+pub(super) fn run(args: &StartArgs) -> Outcome {
+    observe::log_to_stdout(&args.log)?;
+    let config = config::load(&args.config.path)?;
+    let signer = signer::load(&config, permissions(args.allow_insecure_permissions))
+        .map_err(|errors| listed(&errors))?;
+    let shutdown = Shutdown::default();
+    let signals = on_signals(&shutdown)?;
+    info!(target: "tmkms::commands::start", "tmkms {} starting up...", env!("CARGO_PKG_VERSION"));
+    let outcome = serve(signer.nodes, &shutdown);
+    signals.close();
+    outcome
+}
+
+/// Runs a session for each node, to the end of all of them.
+///
+/// # Errors
+/// The trouble of the first node that is not to be dialled again.
+pub(super) fn serve(nodes: Vec<Node>, shutdown: &Shutdown) -> Outcome {
+    let (ended, endings) = mpsc::channel();
+    let mut running = nodes.len();
+    for node in nodes {
+        let (ended, shutdown) = (ended.clone(), shutdown.clone());
+        thread::Builder::new()
+            .name(node.to_string())
+            .spawn(move || {
+                // Fails when nobody waits any more: then the process is about to end.
+                let _ = ended.send((node.to_string(), guarded(&node, &shutdown)));
+            })?;
+    }
+    let mut failure = None;
+    while running > 0 {
+        let ending = if shutdown.is_asked() {
+            endings.recv_timeout(GRACE).ok()
+        } else {
+            endings.recv().ok()
+        };
+        let Some((node, result)) = ending else { break };
+        running = running.saturating_sub(1);
+        if let Err(trouble) = result {
+            let text = format!("[{node}] {trouble}; reconnect = false, so the signer ends");
+            failure.get_or_insert(Failure(text));
+            shutdown.ask();
+        }
+    }
+    failure.map_or(Ok(()), Err)
+}
+
+/// Runs a session again if it panics: a bug in the handling of one message must not silence the
+/// signer. The chain itself stops signing if its guard was involved.
+fn guarded(node: &Node, shutdown: &Shutdown) -> Result<(), Trouble> {
+    loop {
+        let run = std::panic::AssertUnwindSafe(|| session::run(node, shutdown));
+        match std::panic::catch_unwind(run) {
+            Ok(result) => return result,
+            Err(_) => {
+                error!(target: "tmkms::session", "[{node}] a bug ended the session; dialling again");
+                shutdown.sleep(Duration::from_secs(1));
+            }
+        }
+    }
+}
+
+fn on_signals(shutdown: &Shutdown) -> Result<signal_hook::iterator::Handle, Failure> {
+    let mut signals = Signals::new([SIGTERM, SIGINT])?;
+    let handle = signals.handle();
+    let shutdown = shutdown.clone();
+    thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(move || {
+            for signal in &mut signals {
+                let name = if signal == SIGTERM {
+                    "SIGTERM"
+                } else {
+                    "SIGINT"
+                };
+                info!(target: "tmkms::commands::start", "{name}: finishing the requests in hand");
+                shutdown.ask();
+            }
+        })?;
+    Ok(handle)
+}
+
+/// Several errors as one text.
+pub(super) fn listed(errors: &[impl Display]) -> Failure {
+    let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    Failure(texts.join("\nerror: "))
+}

@@ -1,0 +1,163 @@
+//! Dialling a node: resolve, connect, shake hands, each with its own bound.
+
+use std::io;
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr as UnixAddr, UnixStream};
+use std::time::{Duration, Instant};
+
+use secret_connection::{HandshakeFailure, Identity, SecretStream};
+
+use super::connection::{Connection, Transport};
+use super::node::{Address, Node};
+use super::shutdown::Shutdown;
+use super::trouble::Trouble;
+use crate::config::{TcpAddress, UnixSocket};
+
+/// How long one address may take to answer. A node that starts waits 3 s, so an attempt that
+/// lasts longer than this would miss it.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(900);
+
+/// How long an established TCP connection may stay without the node's first byte.
+///
+/// Long on purpose: while another signer holds the node's slot, the connection waits in the
+/// kernel's backlog and is served as soon as the slot is free. Dropping it and dialling again
+/// would leave dead entries there, each of which costs the node up to 3 s.
+const SILENCE_LIMIT: Duration = Duration::from_secs(30);
+
+/// How long a handshake may take once the node has begun it.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How often a waiting handshake looks at the clock and at the request to stop.
+const TICK: Duration = Duration::from_millis(200);
+
+/// How long the node may stay silent before the log says so.
+const SILENCE_NOTICE: Duration = Duration::from_secs(3);
+
+/// Connects to a node. `on_silence` is called once when it has accepted and said nothing for
+/// [`SILENCE_NOTICE`].
+pub(super) fn dial(
+    node: &Node,
+    shutdown: &Shutdown,
+    on_silence: &mut dyn FnMut(&Trouble),
+) -> Result<Connection, Trouble> {
+    match &node.address {
+        Address::Tcp { addr, identity } => {
+            let stream = connect_tcp(addr)?;
+            let stream = Box::new(stream) as Box<dyn Transport>;
+            let secret = shake_hands(stream, identity, shutdown, on_silence)?;
+            check_peer(addr, &secret)?;
+            Ok(Connection::Secret(Box::new(secret)))
+        }
+        Address::Unix(socket) => {
+            let stream = connect_unix(socket).map_err(Trouble::connecting)?;
+            stream
+                .set_write_timeout(Some(node.timeout))
+                .map_err(Trouble::Io)?;
+            Ok(Connection::Plain(Box::new(stream)))
+        }
+    }
+}
+
+fn connect_tcp(addr: &TcpAddress) -> Result<TcpStream, Trouble> {
+    let addresses: Vec<SocketAddr> = (addr.host.as_str(), addr.port)
+        .to_socket_addrs()
+        .map_err(Trouble::Dns)?
+        .collect();
+    let mut trouble = Trouble::Dns(io::Error::other("the name has no address"));
+    for address in addresses {
+        match TcpStream::connect_timeout(&address, CONNECT_TIMEOUT) {
+            Ok(stream) => {
+                tune(&stream).map_err(Trouble::Io)?;
+                return Ok(stream);
+            }
+            Err(e) if e.kind() == io::ErrorKind::TimedOut => {
+                trouble = Trouble::ConnectTimeout(CONNECT_TIMEOUT);
+            }
+            Err(e) => trouble = Trouble::connecting(e),
+        }
+    }
+    Err(trouble)
+}
+
+/// Sends at once, and notices a dead path within about 10 s even while nothing is sent.
+fn tune(stream: &TcpStream) -> io::Result<()> {
+    use rustix::net::sockopt;
+    stream.set_nodelay(true)?;
+    sockopt::set_socket_keepalive(stream, true)?;
+    sockopt::set_tcp_keepidle(stream, Duration::from_secs(4))?;
+    sockopt::set_tcp_keepintvl(stream, Duration::from_secs(2))?;
+    sockopt::set_tcp_keepcnt(stream, 3)?;
+    sockopt::set_tcp_user_timeout(stream, 10_000)?;
+    // A write blocks only when the node has stopped reading for as long as a full send buffer
+    // takes; the user timeout above covers a dead path.
+    stream.set_write_timeout(Some(Duration::from_secs(10)))
+}
+
+fn connect_unix(socket: &UnixSocket) -> io::Result<UnixStream> {
+    match socket {
+        UnixSocket::Path(path) => UnixStream::connect(path),
+        UnixSocket::Abstract(name) => {
+            UnixStream::connect_addr(&UnixAddr::from_abstract_name(name.as_bytes())?)
+        }
+    }
+}
+
+fn shake_hands(
+    stream: Box<dyn Transport>,
+    identity: &Identity,
+    shutdown: &Shutdown,
+    on_silence: &mut dyn FnMut(&Trouble),
+) -> Result<SecretStream<Box<dyn Transport>>, Trouble> {
+    let mut ephemeral = [0; 32];
+    getrandom::fill(&mut ephemeral).map_err(|e| Trouble::Io(io::Error::other(e)))?;
+    stream.set_read_timeout(TICK).map_err(Trouble::Io)?;
+    let _interrupt = shutdown.register(stream.interrupter().map_err(Trouble::Io)?);
+    let mut patience = Patience::new();
+    SecretStream::connect_while(stream, identity, ephemeral, |_, received| {
+        !shutdown.is_asked() && patience.lasts(received, on_silence)
+    })
+    .map_err(Trouble::Handshake)
+}
+
+/// Two clocks: one until the node's first byte, one from there.
+struct Patience {
+    started: Instant,
+    begun: Option<Instant>,
+    noticed: bool,
+}
+
+impl Patience {
+    fn new() -> Self {
+        Self {
+            started: Instant::now(),
+            begun: None,
+            noticed: false,
+        }
+    }
+
+    fn lasts(&mut self, received: usize, on_silence: &mut dyn FnMut(&Trouble)) -> bool {
+        if received > 0 {
+            self.begun.get_or_insert_with(Instant::now);
+        }
+        if let Some(begun) = self.begun {
+            return begun.elapsed() < HANDSHAKE_TIMEOUT;
+        }
+        if !self.noticed && self.started.elapsed() >= SILENCE_NOTICE {
+            self.noticed = true;
+            on_silence(&Trouble::Handshake(HandshakeFailure::Silent));
+        }
+        self.started.elapsed() < SILENCE_LIMIT
+    }
+}
+
+fn check_peer(addr: &TcpAddress, stream: &SecretStream<Box<dyn Transport>>) -> Result<(), Trouble> {
+    let found = stream.remote_peer_id();
+    match &addr.peer_id {
+        Some(expected) if *expected != found => Err(Trouble::WrongPeer {
+            expected: *expected,
+            found,
+        }),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,100 @@
+//! An established connection: requests in, answers out, one after the other.
+
+use std::io::{ErrorKind, Read, Write};
+use std::time::Instant;
+
+use privval::{Deframer, Request};
+
+use super::answer::answer;
+use super::connection::Connection;
+use super::log;
+use super::node::Node;
+use super::shutdown::Shutdown;
+use super::trouble::Trouble;
+
+/// What is read at once: the data of a few frames.
+const READ_LEN: usize = 16 * 1024;
+
+/// How a connection ended.
+pub(super) struct End {
+    /// Why, unless it was asked for.
+    pub(super) trouble: Option<Trouble>,
+    /// How many requests it brought.
+    pub(super) requests: u64,
+}
+
+/// Serves until the connection ends or a stop is asked for.
+pub(super) fn serve(mut connection: Connection, node: &Node, shutdown: &Shutdown) -> End {
+    let mut session = Session {
+        node,
+        deframer: Deframer::new(),
+        version_told: false,
+        requests: 0,
+    };
+    let trouble = session.run(&mut connection, shutdown).err();
+    End {
+        trouble: trouble.filter(|_| !shutdown.is_asked()),
+        requests: session.requests,
+    }
+}
+
+struct Session<'a> {
+    node: &'a Node,
+    deframer: Deframer,
+    version_told: bool,
+    requests: u64,
+}
+
+impl Session<'_> {
+    fn run(&mut self, connection: &mut Connection, shutdown: &Shutdown) -> Result<(), Trouble> {
+        let transport = connection.transport();
+        transport
+            .set_read_timeout(self.node.timeout)
+            .map_err(Trouble::Io)?;
+        let _interrupt = shutdown.register(transport.interrupter().map_err(Trouble::Io)?);
+        let mut buffer = vec![0; READ_LEN];
+        while !shutdown.is_asked() {
+            let count = self.read(connection, &mut buffer)?;
+            self.deframer.push(buffer.get(..count).unwrap_or_default());
+            while let Some(message) = self.deframer.next_message().map_err(Trouble::Frame)? {
+                self.handle(connection, &message)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn read(&self, connection: &mut Connection, buffer: &mut [u8]) -> Result<usize, Trouble> {
+        loop {
+            match connection.read(buffer) {
+                Ok(0) => return Err(Trouble::Closed),
+                Ok(count) => return Ok(count),
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Err(e) => return Err(Trouble::established(e, self.node.timeout)),
+            }
+        }
+    }
+
+    /// The answer goes out before the log line: a slow log delays no vote.
+    fn handle(&mut self, connection: &mut Connection, message: &[u8]) -> Result<(), Trouble> {
+        let started = Instant::now();
+        self.requests = self.requests.saturating_add(1);
+        let request = Request::parse(message);
+        let (reply, outcome) = answer(self.node, &request);
+        let sent = reply.map_or(Ok(()), |reply| {
+            connection
+                .write_all(&reply.encode())
+                .and_then(|()| connection.flush())
+        });
+        log::outcome(self.node, &request, &outcome, started.elapsed());
+        self.tell_version_once(&request);
+        sent.map_err(|e| Trouble::established(e, self.node.timeout))
+    }
+
+    fn tell_version_once(&mut self, request: &Request) {
+        let version = self.node.protocol_version.filter(|_| !self.version_told);
+        if let Some(why) = version.and_then(|v| request.contradicts(v)) {
+            self.version_told = true;
+            log::version(self.node, why);
+        }
+    }
+}

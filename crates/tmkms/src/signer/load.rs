@@ -1,0 +1,412 @@
+//! From a configuration to a signer that is ready to run: keys read, state locked, floors
+//! raised. Reports everything that is wrong, not just the first thing.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use guard::{Guard, Knowledge, Mark, RawBytesPolicy, StoreError};
+use keys::{
+    ConsensusKey, FilePermissions, KeyFileError, KeyFormat, KeyOptions, Provider as _, Softsign,
+    read_identity, read_key,
+};
+use privval::{ChainId, Height, Hrs};
+use secret_connection::Identity;
+use store::{FileStore, OpenError, Opened};
+use tracing::{info, warn};
+
+use super::chain::Chain;
+use super::hook::{self, HookError};
+use super::mark::{self, MarkError};
+use crate::config::{self, Config, Endpoint, KeyEncoding, Location, RawBytes};
+use crate::session::{Address, DEFAULT_TIMEOUT, Node};
+
+/// How far ahead of a known mark a hook's height may be. A number beyond it is more likely a
+/// mistake (another chain's height, say), and believing it would stop the signing.
+const HOOK_LIMIT: i64 = 9_000;
+
+/// Everything that signs: the chains and the nodes that ask.
+pub struct Signer {
+    /// One for each node; each holds its chain.
+    pub nodes: Vec<Node>,
+}
+
+/// What prevents the start. Each text names the file, and the line of tmkms.toml that leads to
+/// it.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// A key cannot be used.
+    #[error("{at}: {source}")]
+    Key {
+        /// The line of tmkms.toml.
+        at: Location,
+        /// What is wrong.
+        source: Box<KeyFileError>,
+    },
+    /// The state cannot be used.
+    #[error("{at}: chain {chain}: {source}")]
+    State {
+        /// The line of tmkms.toml.
+        at: Location,
+        /// The chain.
+        chain: ChainId,
+        /// What is wrong.
+        source: Box<OpenError>,
+    },
+    /// The state cannot be written.
+    #[error("{at}: {source}")]
+    Write {
+        /// The line of tmkms.toml.
+        at: Location,
+        /// What is wrong.
+        source: StoreError,
+    },
+    /// The mark beside the key cannot be used.
+    #[error("{at}: the mark beside the key cannot be used: {source}")]
+    Mark {
+        /// The line of tmkms.toml.
+        at: Location,
+        /// What is wrong.
+        source: MarkError,
+    },
+    /// The hook failed and `fail_closed` is set.
+    #[error("{at}: the state_hook of chain {chain} failed: {source}")]
+    Hook {
+        /// The line of tmkms.toml.
+        at: Location,
+        /// The chain.
+        chain: ChainId,
+        /// What is wrong.
+        source: Box<HookError>,
+    },
+    /// The hook told a height that cannot be meant.
+    #[error(
+        "{at}: the state_hook of chain {chain} told height {height}, more than 9000 past the last signature at {mark}"
+    )]
+    HookHeight {
+        /// The line of tmkms.toml.
+        at: Location,
+        /// The chain.
+        chain: ChainId,
+        /// What it told.
+        height: Height,
+        /// The last signature.
+        mark: Box<Hrs>,
+    },
+}
+
+/// Reads every key and opens every state that the nodes of a configuration need.
+///
+/// # Errors
+/// All [`LoadError`]s at once. What was locked is unlocked again.
+pub fn load(config: &Config, permissions: FilePermissions) -> Result<Signer, Vec<LoadError>> {
+    let mut loader = Loader::new(config, permissions);
+    let chains = loader.chains();
+    let nodes = loader.nodes(&chains);
+    if loader.errors.is_empty() {
+        return Ok(Signer { nodes });
+    }
+    Err(loader.errors)
+}
+
+/// Reads every key and looks at every state, and changes and locks nothing.
+///
+/// # Errors
+/// All [`LoadError`]s at once, else a line for each chain.
+pub fn check(config: &Config, permissions: FilePermissions) -> Result<Vec<String>, Vec<LoadError>> {
+    let mut loader = Loader::new(config, permissions);
+    let mut lines = Vec::new();
+    for chain in &config.chains {
+        let Some(key) = config.key(&chain.id) else {
+            continue;
+        };
+        let provider = loader.key(key);
+        let state = look(chain).map_err(|e| loader.errors.push(e)).ok();
+        if let (Some(provider), Some(state)) = (provider, state) {
+            let address = keys::show::address_hex(&provider.public_key());
+            lines.push(format!("chain {}: address {address}, {state}", chain.id));
+        }
+    }
+    for node in &config.validators {
+        if let Endpoint::Tcp { secret_key, .. } = &node.endpoint {
+            loader.identity(secret_key);
+        }
+    }
+    if loader.errors.is_empty() {
+        return Ok(lines);
+    }
+    Err(loader.errors)
+}
+
+fn look(chain: &config::Chain) -> Result<String, LoadError> {
+    let knowledge =
+        store::inspect(&chain.state_file.value, &chain.id).map_err(|e| state_error(chain, e))?;
+    Ok(match knowledge {
+        Some(Knowledge::Mark(mark)) => format!("last signed at h/r/s {}", mark.hrs()),
+        _ => "nothing signed that is known of".to_owned(),
+    })
+}
+
+fn state_error(chain: &config::Chain, source: OpenError) -> LoadError {
+    LoadError::State {
+        at: chain.state_file.at.clone(),
+        chain: chain.id.clone(),
+        source: Box::new(source),
+    }
+}
+
+struct Loader<'a> {
+    config: &'a Config,
+    permissions: FilePermissions,
+    /// By file, so that a key for several chains is read once. `None` when it was reported.
+    keys: BTreeMap<PathBuf, Option<Arc<Softsign>>>,
+    errors: Vec<LoadError>,
+}
+
+impl<'a> Loader<'a> {
+    fn new(config: &'a Config, permissions: FilePermissions) -> Self {
+        Self {
+            config,
+            permissions,
+            keys: BTreeMap::new(),
+            errors: Vec::new(),
+        }
+    }
+
+    /// The chains that have a node; others have nothing to sign.
+    fn chains(&mut self) -> BTreeMap<ChainId, Arc<Chain>> {
+        let config = self.config;
+        let used = |chain: &&config::Chain| {
+            config
+                .validators
+                .iter()
+                .any(|node| node.chain_id == chain.id)
+        };
+        config
+            .chains
+            .iter()
+            .filter(used)
+            .filter_map(|chain| Some((chain.id.clone(), Arc::new(self.chain(chain)?))))
+            .collect()
+    }
+
+    fn chain(&mut self, chain: &config::Chain) -> Option<Chain> {
+        let key = self.config.key(&chain.id)?;
+        let provider = self.key(key);
+        let guard = self.guard(chain, key).map_err(|e| self.errors.push(e)).ok();
+        Some(Chain::new(
+            chain.id.clone(),
+            provider?,
+            guard?,
+            chain.raw_bytes,
+        ))
+    }
+
+    fn key(&mut self, key: &config::Softsign) -> Option<Arc<Softsign>> {
+        let path = &key.path.value;
+        if let Some(known) = self.keys.get(path) {
+            return known.clone();
+        }
+        let options = KeyOptions {
+            format: match key.encoding {
+                KeyEncoding::Base64 => KeyFormat::Base64,
+                KeyEncoding::Json => KeyFormat::Json,
+            },
+            algorithm: None,
+            public_key: None,
+            permissions: self.permissions,
+        };
+        let loaded = read_key(path, &options)
+            .map(|material| Arc::new(Softsign::new(ConsensusKey::from(&material))))
+            .map_err(|source| {
+                self.errors.push(LoadError::Key {
+                    at: key.path.at.clone(),
+                    source: Box::new(source),
+                });
+            })
+            .ok();
+        self.keys.insert(path.clone(), loaded.clone());
+        loaded
+    }
+
+    fn guard(
+        &self,
+        chain: &config::Chain,
+        key: &config::Softsign,
+    ) -> Result<Guard<FileStore>, LoadError> {
+        let opened = FileStore::open(&chain.state_file.value, &chain.id)
+            .map_err(|e| state_error(chain, e))?;
+        for note in &opened.notes {
+            warn!("[{}] {note}", chain.id);
+        }
+        let mut state = State { chain, opened };
+        state.take_mark_beside(&key.path.value, &key.path.at)?;
+        state.take_hook()?;
+        state.tell();
+        let policy = match chain.raw_bytes {
+            RawBytes::Off => RawBytesPolicy::Off,
+            RawBytes::CometBft1 | RawBytes::Celestia => RawBytesPolicy::On,
+        };
+        let Opened {
+            store, knowledge, ..
+        } = state.opened;
+        Ok(Guard::new(chain.id.clone(), knowledge, policy, store))
+    }
+
+    fn nodes(&mut self, chains: &BTreeMap<ChainId, Arc<Chain>>) -> Vec<Node> {
+        let config = self.config;
+        config
+            .validators
+            .iter()
+            .filter_map(|node| self.node(node, chains.get(&node.chain_id)))
+            .collect()
+    }
+
+    fn node(&mut self, node: &config::Validator, chain: Option<&Arc<Chain>>) -> Option<Node> {
+        let address = match &node.endpoint {
+            Endpoint::Unix(socket) => Address::Unix(socket.clone()),
+            Endpoint::Tcp { addr, secret_key } => Address::Tcp {
+                addr: addr.clone(),
+                identity: self.identity(secret_key)?,
+            },
+        };
+        Some(Node {
+            address,
+            chain: Arc::clone(chain?),
+            timeout: node.timeout.unwrap_or(DEFAULT_TIMEOUT),
+            max_height: node.max_height,
+            protocol_version: node.protocol_version,
+            reconnect: node.reconnect,
+        })
+    }
+
+    fn identity(&mut self, file: &config::Located<PathBuf>) -> Option<Identity> {
+        read_identity(&file.value, self.permissions)
+            .map(|seed| Identity::from_seed(&seed))
+            .map_err(|source| {
+                self.errors.push(LoadError::Key {
+                    at: file.at.clone(),
+                    source: Box::new(source),
+                });
+            })
+            .ok()
+    }
+}
+
+/// A chain's opened state on its way up to its highest floor.
+struct State<'a> {
+    chain: &'a config::Chain,
+    opened: Opened,
+}
+
+impl State<'_> {
+    fn take_mark_beside(&mut self, key_file: &Path, at: &Location) -> Result<(), LoadError> {
+        let floor = mark::floor(key_file, &self.chain.id).map_err(|source| LoadError::Mark {
+            at: at.clone(),
+            source,
+        })?;
+        match floor {
+            Some(Knowledge::Mark(mark)) if self.is_higher(&mark) => {
+                let file = mark::mark_path(key_file);
+                info!(
+                    "[{}] going on from {}, which the node had signed before its key was \
+                     imported ({})",
+                    self.chain.id,
+                    mark.hrs(),
+                    file.display()
+                );
+                self.raise(mark)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn take_hook(&mut self) -> Result<(), LoadError> {
+        let Some(hook) = &self.chain.state_hook else {
+            return Ok(());
+        };
+        let chain = &self.chain.id;
+        match hook::run(hook) {
+            Ok(mark) if !self.is_higher(&mark) => {
+                warn!(
+                    "[{chain}] the state_hook told height {}, which is not past the last \
+                     signature: it changes nothing",
+                    mark.hrs().height
+                );
+                Ok(())
+            }
+            Ok(mark) if self.is_too_far(&mark) => {
+                let error = LoadError::HookHeight {
+                    at: hook.at.clone(),
+                    chain: chain.clone(),
+                    height: mark.hrs().height,
+                    mark: Box::new(self.mark().map_or(mark.hrs(), Mark::hrs)),
+                };
+                closed_or_told(hook.fail_closed, error)
+            }
+            Ok(mark) => {
+                info!("[{chain}] the state_hook told height {}", mark.hrs().height);
+                self.raise(mark)
+            }
+            Err(source) => {
+                let error = LoadError::Hook {
+                    at: hook.at.clone(),
+                    chain: chain.clone(),
+                    source: Box::new(source),
+                };
+                closed_or_told(hook.fail_closed, error)
+            }
+        }
+    }
+
+    fn mark(&self) -> Option<&Mark> {
+        match &self.opened.knowledge {
+            Knowledge::Mark(mark) => Some(mark),
+            _ => None,
+        }
+    }
+
+    fn is_higher(&self, floor: &Mark) -> bool {
+        self.mark().is_none_or(|mark| floor.hrs() > mark.hrs())
+    }
+
+    fn is_too_far(&self, floor: &Mark) -> bool {
+        self.mark().is_some_and(|mark| {
+            let (from, to) = (mark.hrs().height.value(), floor.hrs().height.value());
+            to.saturating_sub(from) > HOOK_LIMIT
+        })
+    }
+
+    fn raise(&mut self, mark: Mark) -> Result<(), LoadError> {
+        self.opened
+            .store
+            .raise(&mark)
+            .map_err(|source| LoadError::Write {
+                at: self.chain.state_file.at.clone(),
+                source,
+            })?;
+        self.opened.knowledge = Knowledge::Mark(mark);
+        Ok(())
+    }
+
+    fn tell(&self) {
+        let chain = &self.chain.id;
+        match self.mark() {
+            Some(mark) => info!("[{chain}] last signed at h/r/s {}", mark.hrs()),
+            None => warn!(
+                "[{chain}] no state: {} is new. A chain at height 1 is signed at once; on any \
+                 other the height in progress is let pass first, because it may have been signed \
+                 elsewhere. If a state or a backup exists, stop and run `tmkms state import`",
+                self.chain.state_file.value.display()
+            ),
+        }
+    }
+}
+
+fn closed_or_told(fail_closed: bool, error: LoadError) -> Result<(), LoadError> {
+    if fail_closed {
+        return Err(error);
+    }
+    warn!("{error}; going on without it, because fail_closed is not set");
+    Ok(())
+}

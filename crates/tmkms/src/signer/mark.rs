@@ -1,0 +1,92 @@
+//! The mark beside a key: what the node itself had signed with it before it was imported.
+//!
+//! `softsign import` keeps it as `<key file>.mark.json`, and `start` takes it as a floor. So the
+//! guide's plain steps (import the key, start the signer) are safe for a node that has signed
+//! already.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use guard::Knowledge;
+use privval::ChainId;
+use store::{Document, DocumentError};
+
+/// Why a mark cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum MarkError {
+    /// The file system refuses.
+    #[error("cannot read {}: {source}", .file.display())]
+    Read {
+        /// The file.
+        file: PathBuf,
+        /// What it says.
+        source: io::Error,
+    },
+    /// Not a state file.
+    #[error("{} cannot be used: {problem}. Expected the priv_validator_state.json of a node, or a state file of tmkms", .file.display())]
+    Document {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        problem: DocumentError,
+    },
+    /// It is of another chain.
+    #[error("{} is of chain {found}, not of {expected}", .file.display())]
+    OtherChain {
+        /// The file.
+        file: PathBuf,
+        /// The chain in it.
+        found: ChainId,
+        /// The chain that was expected.
+        expected: ChainId,
+    },
+}
+
+/// Where the mark of a key file is.
+#[must_use]
+pub fn mark_path(key_file: &Path) -> PathBuf {
+    let mut name = key_file.as_os_str().to_owned();
+    name.push(".mark.json");
+    PathBuf::from(name)
+}
+
+/// Reads a state file of any kind.
+///
+/// # Errors
+/// [`MarkError`].
+pub fn read_mark(file: &Path) -> Result<Document, MarkError> {
+    let bytes = std::fs::read(file).map_err(|source| MarkError::Read {
+        file: file.to_owned(),
+        source,
+    })?;
+    Document::parse(&bytes).map_err(|problem| MarkError::Document {
+        file: file.to_owned(),
+        problem,
+    })
+}
+
+/// Keeps a mark beside a key. Its file takes the form of the node's own, where that says more.
+///
+/// # Errors
+/// What the file system says.
+pub fn write_mark(key_file: &Path, text: &[u8]) -> io::Result<()> {
+    let path = mark_path(key_file);
+    let directory = path.parent().filter(|p| !p.as_os_str().is_empty());
+    let mut file = tempfile::NamedTempFile::new_in(directory.unwrap_or(Path::new(".")))?;
+    io::Write::write_all(&mut file, text)?;
+    file.as_file().sync_all()?;
+    file.persist(&path).map_err(|e| e.error)?;
+    Ok(())
+}
+
+/// The mark beside a key as far as it concerns a chain; `None` when there is none, or when it is
+/// known to be of another chain (after an upgrade that began a new chain id, say).
+pub(super) fn floor(key_file: &Path, chain_id: &ChainId) -> Result<Option<Knowledge>, MarkError> {
+    let path = mark_path(key_file);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let document = read_mark(&path)?;
+    let ours = document.chain_id.as_ref().is_none_or(|id| id == chain_id);
+    Ok(ours.then_some(document.knowledge))
+}

@@ -1,0 +1,10 @@
+//! The signer: chains with their keys, guards and state, and the nodes that they serve.
+
+mod chain;
+mod hook;
+mod load;
+mod mark;
+
+pub use self::chain::{Chain, Signed, SigningError};
+pub use self::load::{LoadError, Signer, check, load};
+pub use self::mark::{MarkError, mark_path, read_mark, write_mark};
