@@ -201,6 +201,11 @@ pub const SOFTSIGN: Schema = Schema {
             expects: "\"base64\" or \"json\"",
             example: "key_format = \"base64\"",
         },
+        Field {
+            name: "algorithm",
+            expects: "\"ed25519\" or \"secp256k1\"",
+            example: "algorithm = \"ed25519\"",
+        },
     ],
 };
 

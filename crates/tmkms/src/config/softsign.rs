@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 
+use keys::Algorithm;
 use privval::ChainId;
 use toml::Spanned;
 use toml::de::DeTable;
@@ -24,6 +25,9 @@ pub struct Softsign {
     pub path: Located<PathBuf>,
     /// `key_format`: what the file holds. Default: base64.
     pub encoding: KeyEncoding,
+    /// `algorithm`: the kind of key, ours, not tmkms'. A JSON key names its own; a base64 key is
+    /// Ed25519 unless this says otherwise.
+    pub algorithm: Option<Algorithm>,
     /// Where its table begins.
     pub at: Location,
 }
@@ -68,6 +72,13 @@ pub(super) fn read<'a>(cx: &'a Context<'a>, table: &'a DeTable<'a>, header: Span
         "key_format",
         &[("base64", KeyEncoding::Base64), ("json", KeyEncoding::Json)],
     );
+    let algorithm = section.choice(
+        "algorithm",
+        &[
+            ("ed25519", Algorithm::Ed25519),
+            ("secp256k1", Algorithm::Secp256k1),
+        ],
+    );
     if key_type == Some(KeyType::Account) {
         return SoftsignDraft {
             chain_ids: Vec::new(),
@@ -83,6 +94,7 @@ pub(super) fn read<'a>(cx: &'a Context<'a>, table: &'a DeTable<'a>, header: Span
             chain_ids: ids.iter().map(|id| id.get_ref().clone()).collect(),
             path: cx.located(path),
             encoding: encoding.map(Spanned::into_inner).unwrap_or_default(),
+            algorithm: algorithm.map(Spanned::into_inner),
             at: cx.locate(&section.header()),
         });
     SoftsignDraft {

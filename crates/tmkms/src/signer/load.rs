@@ -212,7 +212,7 @@ impl<'a> Loader<'a> {
                 KeyEncoding::Base64 => KeyFormat::Base64,
                 KeyEncoding::Json => KeyFormat::Json,
             },
-            algorithm: None,
+            algorithm: key.algorithm,
             public_key: None,
             permissions: self.permissions,
         };
