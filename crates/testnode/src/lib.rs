@@ -3,10 +3,18 @@
 //! It is what `tmkms demo` and the tests sign for. It is no node: it agrees with nobody, and
 //! makes up its blocks.
 
-mod connection;
+mod error;
 mod heights;
+mod listener;
+mod raw_stream;
+mod reserved_port;
+mod signer;
 mod verify;
 
-pub use connection::{Listener, NodeError, Signer};
+pub use error::NodeError;
 pub use heights::{block_id, precommit, prevote, proposal};
+pub use listener::Listener;
+pub use raw_stream::RawStream;
+pub use reserved_port::ReservedPort;
+pub use signer::Signer;
 pub use verify::verifies;

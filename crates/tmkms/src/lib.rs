@@ -5,6 +5,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod hardening;
 pub mod observe;
 pub mod session;
 pub mod signer;

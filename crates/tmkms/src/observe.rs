@@ -1,6 +1,6 @@
 //! What the signer tells while it runs. For now: the log.
 
-use std::io::IsTerminal as _;
+use std::io::IsTerminal;
 
 use tracing::level_filters::LevelFilter;
 
@@ -12,7 +12,8 @@ use crate::cli::{LogArgs, LogFormat};
 pub struct AlreadyLogging;
 
 /// Sends the log to standard output, in the form of tmkms: time, level, target, text. Colour
-/// only on a terminal.
+/// only on a terminal. When nobody reads it any more its lines are lost, and nothing else: a
+/// signer whose log collector died goes on signing.
 ///
 /// # Errors
 /// [`AlreadyLogging`].
@@ -24,10 +25,18 @@ pub fn log_to_stdout(args: &LogArgs) -> Result<(), AlreadyLogging> {
     };
     let builder = tracing_subscriber::fmt()
         .with_max_level(level)
-        .with_ansi(std::io::stdout().is_terminal());
+        .with_ansi(wants_colour(&std::io::stdout()))
+        // It would tell of lost lines on standard error, and panic if that is closed too.
+        .log_internal_errors(false);
     match args.log_format {
         LogFormat::Text => builder.try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
     }
     .map_err(|_| AlreadyLogging)
+}
+
+/// Whether texts may be coloured: on a terminal, unless `NO_COLOR` is set (<https://no-color.org>).
+pub fn wants_colour(stream: &impl IsTerminal) -> bool {
+    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    stream.is_terminal() && !refused
 }

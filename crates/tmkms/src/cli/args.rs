@@ -1,9 +1,13 @@
 //! The arguments of every command, as clap reads them. Names and flags of tmkms 0.15 are kept.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
+use clap::{ArgGroup, Parser, Subcommand, ValueEnum, ValueHint};
 use privval::ChainId;
+
+use crate::config::{Address, Network};
 
 /// Holds a validator's consensus key and signs for its node, never twice.
 #[derive(Debug, Parser)]
@@ -59,17 +63,29 @@ pub struct InitArgs {
     pub directory: PathBuf,
     /// Networks with a template, separated by commas: kira, cosmoshub, osmosis, irishub,
     /// persistence, sentinelhub. Without it, and without --chain-id: cosmoshub
-    #[arg(short = 'n', long = "networks", value_delimiter = ',')]
-    pub networks: Vec<String>,
-    /// The chain id, where it is not the template's
-    #[arg(long)]
+    #[arg(
+        short = 'n',
+        long = "networks",
+        value_delimiter = ',',
+        value_name = "NAME"
+    )]
+    pub networks: Vec<Network>,
+    /// The chain id, where it is not the template's; without -n, of any chain
+    #[arg(long, value_name = "ID")]
     pub chain_id: Option<ChainId>,
-    /// The node's priv_validator_laddr, as seen from here: tcp://HOST:PORT or unix://PATH
-    #[arg(long)]
+    /// The node's priv_validator_laddr, as seen from here: tcp://HOST:PORT or unix:///PATH
+    #[arg(long, value_parser = addr)]
     pub addr: Option<String>,
-    /// Overwrite tmkms.toml and the connection key
+    /// Overwrite tmkms.toml; keys and states are kept
     #[arg(long)]
     pub force: bool,
+}
+
+/// Checks an address, and keeps it as it was written.
+fn addr(text: &str) -> Result<String, String> {
+    text.parse::<Address>()
+        .map(|_| text.to_owned())
+        .map_err(|e| format!("{e}; {}", e.help()))
 }
 
 /// `tmkms softsign`.
@@ -88,10 +104,19 @@ pub struct KeygenArgs {
     #[arg(short = 't', long = "type", value_enum, default_value_t = KeyType::Consensus)]
     pub key_type: KeyType,
     /// The file to make
+    #[arg(value_hint = ValueHint::FilePath, value_parser = OsStringValueParser::new().try_map(key_path))]
     pub file: PathBuf,
     /// Overwrite the file
     #[arg(long)]
     pub force: bool,
+}
+
+/// A secret goes to a file of its own, never into a terminal or a log.
+fn key_path(text: OsString) -> Result<PathBuf, &'static str> {
+    if text == "-" {
+        return Err("a key is not written to standard output: name a file");
+    }
+    Ok(text.into())
 }
 
 /// What a new key is for.
@@ -113,18 +138,19 @@ pub struct ImportArgs {
     /// The key: priv_validator_key.json of a node, or a base64 key; - reads standard input
     pub source: PathBuf,
     /// The file to make
+    #[arg(value_hint = ValueHint::FilePath, value_parser = OsStringValueParser::new().try_map(key_path))]
     pub destination: PathBuf,
     /// The format of SOURCE
     #[arg(short = 'f', long, value_enum, default_value_t = Format::Json)]
     pub format: Format,
     /// What the node signed last, so that it is never signed again. Without it:
     /// ../data/priv_validator_state.json beside a priv_validator_key.json
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     pub state: Option<PathBuf>,
-    /// The chain of that state, where the file does not say
-    #[arg(long)]
+    /// The chain of that state; a mistake if the file says another
+    #[arg(long, value_name = "ID")]
     pub chain_id: Option<ChainId>,
-    /// Overwrite the file
+    /// Overwrite the file, and what was kept beside it of what was signed last
     #[arg(long)]
     pub force: bool,
 }
@@ -150,6 +176,7 @@ pub enum IdentityCommand {
 #[derive(Debug, Parser)]
 pub struct IdentityArgs {
     /// The file to make
+    #[arg(value_hint = ValueHint::FilePath, value_parser = OsStringValueParser::new().try_map(key_path))]
     pub file: PathBuf,
     /// Overwrite the file
     #[arg(long)]
@@ -166,20 +193,34 @@ pub enum KeyCommand {
 /// `tmkms key show`.
 #[derive(Debug, Parser)]
 pub struct ShowArgs {
-    /// The key file
+    /// The key file; - reads standard input
     pub file: PathBuf,
     /// Its format; without it, told from its content
     #[arg(short = 'f', long, value_enum)]
     pub format: Option<Format>,
     /// The bech32 prefixes of this network
-    #[arg(short = 'n', long, default_value = "kira")]
-    pub network: String,
+    #[arg(
+        short = 'n',
+        long,
+        default_value = "kira",
+        value_name = "NAME",
+        value_parser = known_network
+    )]
+    pub network: Network,
     /// The file holds a secp256k1 key (base64 keys do not say)
     #[arg(long)]
     pub secp256k1: bool,
     /// Read the file even if others on this machine may read it too
     #[arg(long)]
     pub allow_insecure_permissions: bool,
+}
+
+/// As for `init`, which however can do without a name.
+fn known_network(name: &str) -> Result<Network, String> {
+    name.parse().map_err(|_| {
+        let names = Network::ALL.map(Network::name).join(", ");
+        format!("its prefixes are not known; those of {names} are")
+    })
 }
 
 /// `tmkms config`.
@@ -207,10 +248,23 @@ pub struct ConfigFile {
     #[arg(
         short = 'c',
         long = "config",
+        value_name = "FILE",
         env = "TMKMS_CONFIG_FILE",
-        default_value = "tmkms.toml"
+        default_value = "tmkms.toml",
+        value_hint = ValueHint::FilePath,
+        value_parser = OsStringValueParser::new().try_map(config_path)
     )]
     pub path: PathBuf,
+}
+
+/// Compose files pass variables on that nobody set: such a name is empty.
+fn config_path(text: OsString) -> Result<PathBuf, &'static str> {
+    if text.is_empty() {
+        return Err(
+            "the name is empty: give `-c FILE`, or give TMKMS_CONFIG_FILE a value, or unset it",
+        );
+    }
+    Ok(text.into())
 }
 
 /// `tmkms state`.
@@ -231,24 +285,28 @@ pub struct StateArgs {
     #[allow(missing_docs)]
     pub config: ConfigFile,
     /// The chain, where tmkms.toml has several
-    #[arg(long)]
+    #[arg(long, value_name = "ID")]
     pub chain_id: Option<ChainId>,
 }
 
 /// `tmkms state import`.
 #[derive(Debug, Parser)]
+#[command(group(ArgGroup::new("mark").required(true).args(["source", "height"])))]
 pub struct StateImportArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub config: ConfigFile,
     /// The chain, where tmkms.toml has several
-    #[arg(long)]
+    #[arg(long, value_name = "ID")]
     pub chain_id: Option<ChainId>,
     /// priv_validator_state.json of a node, or a state file of tmkms
-    #[arg(required_unless_present = "height", conflicts_with = "height")]
     pub source: Option<PathBuf>,
     /// Count everything up to and including this height as signed
-    #[arg(long)]
+    #[arg(
+        long,
+        allow_negative_numbers = true,
+        value_parser = clap::value_parser!(i64).range(1..)
+    )]
     pub height: Option<i64>,
 }
 

@@ -1,21 +1,23 @@
 //! `tmkms config check`, and reading the configuration for every other command.
 
-use std::io::{IsTerminal as _, Write};
+use std::io::{self, Write};
 use std::path::Path;
 
 use super::args::CheckArgs;
 use super::key::permissions;
 use super::{Failure, Outcome};
 use crate::config::{Config, Loaded};
+use crate::observe;
 use crate::signer::check as check_signer;
 
 /// Reads a configuration; prints its warnings to standard error.
 pub(super) fn load(path: &Path) -> Result<Config, Failure> {
-    let colour = std::io::stderr().is_terminal();
-    let Loaded { config, warnings } =
-        Config::load(path).map_err(|e| Failure(e.render(colour).trim_end().to_owned()))?;
+    let colour = observe::wants_colour(&io::stderr());
+    let Loaded { config, warnings } = Config::load(path)
+        .map_err(|e| Failure::Rendered(e.render(colour).trim_end().to_owned()))?;
     if !warnings.is_empty() {
-        write!(std::io::stderr(), "{}", warnings.render(colour))?;
+        // Without a standard error there is nobody to warn, and the signer must start all the same.
+        let _ = write!(io::stderr(), "{}", warnings.render(colour));
     }
     Ok(config)
 }
@@ -25,10 +27,10 @@ pub(super) fn load(path: &Path) -> Result<Config, Failure> {
 pub(super) fn check(args: &CheckArgs, out: &mut dyn Write) -> Outcome {
     let config = load(&args.config.path)?;
     let lines = check_signer(&config, permissions(args.allow_insecure_permissions))
-        .map_err(|errors| super::start::listed(&errors))?;
+        .map_err(|errors| Failure::listed(&errors))?;
     for line in lines {
         writeln!(out, "{line}")?;
     }
-    writeln!(out, "{} is right", config.file.display())?;
+    writeln!(out, "{} is in order", config.file.display())?;
     Ok(())
 }

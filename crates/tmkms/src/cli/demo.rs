@@ -13,6 +13,7 @@ use keys::{
     Algorithm, FilePermissions, Overwrite, generate, generate_identity, write_identity, write_key,
 };
 use privval::{ChainId, Height, PublicKey, Timestamp};
+use tempfile::TempDir;
 use testnode::{Listener, precommit, prevote, proposal};
 
 use super::args::DemoArgs;
@@ -28,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Runs the demo. Fails unless every signature verified.
 pub(super) fn run(args: &DemoArgs, out: &mut dyn Write) -> Outcome {
     observe::log_to_stdout(&args.log)?;
-    let home = tempfile::tempdir()?;
+    let home = temporary()?;
     let chain_id = ChainId::new("demo-1")?;
     let node = Listener::tcp()?;
     make_home(home.path(), &chain_id, &node)?;
@@ -44,7 +45,8 @@ pub(super) fn run(args: &DemoArgs, out: &mut dyn Write) -> Outcome {
     let verified = sign_all(home.path(), &chain_id, &node, args.heights)?;
     writeln!(
         out,
-        "\n{verified} signatures, all verified. A second, conflicting prevote was refused."
+        "\n{verified} signatures, all verified. A conflicting prevote was refused, as the ERROR \
+         line says."
     )?;
     writeln!(out, "{NEXT}")?;
     Ok(())
@@ -57,10 +59,21 @@ Next, for a real node:
   tmkms start -c DIR/tmkms.toml
 and set priv_validator_laddr = \"tcp://0.0.0.0:26659\" in the node's config.toml.";
 
+fn temporary() -> Result<TempDir, Failure> {
+    tempfile::Builder::new()
+        .prefix("tmkms-demo-")
+        .tempdir()
+        .map_err(|e| {
+            Failure::new(format!(
+                "cannot make a temporary directory: {e}. Name a writable one in TMPDIR"
+            ))
+        })
+}
+
 fn make_home(home: &Path, chain_id: &ChainId, node: &Listener) -> Outcome {
     let addr = node
         .tcp_addr()
-        .ok_or_else(|| Failure("the made-up node has no address".to_owned()))?;
+        .ok_or_else(|| Failure::new("the made-up node has no address"))?;
     let template = Template {
         network: Some(Network::Kira),
         chain_id: chain_id.clone(),
@@ -85,20 +98,28 @@ fn sign_all(
 ) -> Result<u32, Failure> {
     let config = config::load(&home.join("tmkms.toml"))?;
     let signer = signer::load(&config, FilePermissions::RequirePrivate)
-        .map_err(|errors| start::listed(&errors))?;
+        .map_err(|errors| Failure::listed(&errors))?;
     let shutdown = Shutdown::default();
-    thread::scope(|scope| {
+    // So that an end by Ctrl-C leaves no key behind either.
+    let signals = start::on_signals(&shutdown)?;
+    let (played, ended) = thread::scope(|scope| {
         let sessions = scope.spawn(|| start::serve(signer.nodes, &shutdown));
-        let verified = play_node(chain_id, node, heights);
+        // The connection outlives the play, so that it is the signer that ends it.
+        let played = play_node(chain_id, node, heights);
         shutdown.ask();
-        let ended = sessions.join();
-        let verified = verified?;
-        ended.map_err(|_| Failure("the signer ended with a bug".to_owned()))??;
-        Ok(verified)
-    })
+        (played, sessions.join())
+    });
+    signals.close();
+    let (_connection, verified) = played?;
+    ended.map_err(|_| Failure::new("the signer ended with a bug"))??;
+    Ok(verified)
 }
 
-fn play_node(chain_id: &ChainId, node: &Listener, heights: u16) -> Result<u32, Failure> {
+fn play_node(
+    chain_id: &ChainId,
+    node: &Listener,
+    heights: u16,
+) -> Result<(testnode::Signer, u32), Failure> {
     let mut signer = node.accept(PATIENCE)?;
     let key = signer.public_key(chain_id.as_str())?;
     let mut verified = 0;
@@ -112,7 +133,7 @@ fn play_node(chain_id: &ChainId, node: &Listener, heights: u16) -> Result<u32, F
         }
     }
     must_refuse_a_conflict(&mut signer, &key, chain_id, heights)?;
-    Ok(verified)
+    Ok((signer, verified))
 }
 
 /// Asks for a prevote at a height where the precommit was signed, for another block.
@@ -130,7 +151,7 @@ fn must_refuse_a_conflict(
     match signer.sign(key, &conflicting, &[]) {
         Err(testnode::NodeError::Refused(_)) => Ok(()),
         Err(e) => Err(e.into()),
-        Ok(_) => Err(Failure("a conflicting prevote was signed".to_owned())),
+        Ok(_) => Err(Failure::new("a conflicting prevote was signed")),
     }
 }
 

@@ -1,27 +1,25 @@
 //! `tmkms key show`.
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use keys::{
-    Algorithm, FilePermissions, KeyFileError, KeyFormat, KeyMaterial, KeyOptions, read_key,
-    show as forms,
+    Algorithm, FilePermissions, KeyFileError, KeyFormat, KeyMaterial, KeyOptions, Origin, Purpose,
+    parse_key, read_secret_file, read_secret_stream, show as forms,
 };
 
-use super::Outcome;
 use super::args::{Format, ShowArgs};
+use super::{Outcome, is_stdin};
 use crate::config::Network;
 
 /// Prints the public key in every form that a person or a command may want.
 pub(super) fn show(args: &ShowArgs, out: &mut dyn Write) -> Outcome {
-    let network: Network = args.network.parse()?;
     let key = read(args)?.public_key();
-    let prefix = network.consensus_key_prefix();
     writeln!(out, "type:        {}", forms::algorithm(&key))?;
     writeln!(out, "address:     {}", forms::address_hex(&key))?;
-    // `kiravalconspub` of keys goes with `kiravalcons` of addresses.
-    if let Some(prefix) = prefix.strip_suffix("pub") {
+    if let Some(prefix) = address_prefix(args.network) {
         writeln!(out, "             {}", forms::address_bech32(&key, prefix)?)?;
     }
+    let prefix = args.network.consensus_key_prefix();
     writeln!(out, "public key:  {}", forms::base64(&key))?;
     writeln!(out, "             {}", forms::hex(&key))?;
     writeln!(out, "             {}", forms::bech32(&key, prefix)?)?;
@@ -29,23 +27,49 @@ pub(super) fn show(args: &ShowArgs, out: &mut dyn Write) -> Outcome {
     Ok(())
 }
 
+/// `kiravalconspub` of keys goes with `kiravalcons` of addresses; IRISnet's `icp` with `ica`.
+fn address_prefix(network: Network) -> Option<&'static str> {
+    match network {
+        Network::IrisHub => Some("ica"),
+        other => other.consensus_key_prefix().strip_suffix("pub"),
+    }
+}
+
 fn read(args: &ShowArgs) -> Result<KeyMaterial, KeyFileError> {
-    let with = |format| {
-        read_key(
-            &args.file,
-            &KeyOptions {
-                format,
-                algorithm: args.secp256k1.then_some(Algorithm::Secp256k1),
-                public_key: None,
-                permissions: permissions(args.allow_insecure_permissions),
-            },
-        )
+    let (content, origin) = if is_stdin(&args.file) {
+        let content = read_secret_stream(&mut io::stdin(), Purpose::Consensus)?;
+        (content, Origin::StandardInput)
+    } else {
+        let permissions = permissions(args.allow_insecure_permissions);
+        let content = read_secret_file(&args.file, Purpose::Consensus, permissions)?;
+        (content, Origin::from(args.file.as_path()))
     };
-    match args.format {
-        Some(Format::Json) => with(KeyFormat::Json),
-        Some(Format::Base64) => with(KeyFormat::Base64),
-        // Nothing is signed with it here, so trying the one and then the other is safe.
-        None => with(KeyFormat::Base64).or_else(|first| with(KeyFormat::Json).map_err(|_| first)),
+    let options = KeyOptions {
+        format: args
+            .format
+            .map_or_else(|| likely(&content), KeyFormat::from),
+        algorithm: args.secp256k1.then_some(Algorithm::Secp256k1),
+        ..KeyOptions::default()
+    };
+    parse_key(&content, &origin, &options)
+}
+
+/// The format that content is read as when nobody says: no base64 begins with a brace.
+fn likely(content: &[u8]) -> KeyFormat {
+    let text = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
+    if text.trim_ascii_start().starts_with(b"{") {
+        KeyFormat::Json
+    } else {
+        KeyFormat::Base64
+    }
+}
+
+impl From<Format> for KeyFormat {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Json => Self::Json,
+            Format::Base64 => Self::Base64,
+        }
     }
 }
 

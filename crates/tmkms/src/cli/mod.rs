@@ -6,14 +6,17 @@
 mod args;
 mod config;
 mod demo;
+mod failure;
+mod import;
 mod init;
 mod key;
+mod output;
 mod softsign;
 mod start;
 mod state;
 
-use std::fmt;
 use std::io::{self, Write};
+use std::path::Path;
 
 use clap::CommandFactory as _;
 
@@ -21,22 +24,8 @@ pub use self::args::{Args, LogArgs, LogFormat};
 use self::args::{
     Command, ConfigCommand, IdentityCommand, KeyCommand, SoftsignCommand, StateCommand,
 };
-
-/// Why a command failed, in words for the person who typed it.
-#[derive(Debug)]
-pub struct Failure(pub String);
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl<E: std::error::Error> From<E> for Failure {
-    fn from(error: E) -> Self {
-        Self(error.to_string())
-    }
-}
+pub use self::failure::Failure;
+pub use self::output::Output;
 
 /// What a command returns.
 pub type Outcome = Result<(), Failure>;
@@ -46,10 +35,15 @@ pub type Outcome = Result<(), Failure>;
 /// # Errors
 /// [`Failure`] with the text to print.
 pub fn run(args: Args, out: &mut dyn Write) -> Outcome {
-    match args.command {
+    command(args.command, out)?;
+    Ok(out.flush()?)
+}
+
+fn command(command: Command, out: &mut dyn Write) -> Outcome {
+    match command {
         Command::Init(args) => init::run(&args, out),
         Command::Softsign(SoftsignCommand::Keygen(args)) => softsign::keygen(&args, out),
-        Command::Softsign(SoftsignCommand::Import(args)) => softsign::import(&args, out),
+        Command::Softsign(SoftsignCommand::Import(args)) => import::run(&args, out),
         Command::Identity(IdentityCommand::New(args)) => softsign::identity(&args, out),
         Command::Key(KeyCommand::Show(args)) => key::show(&args, out),
         Command::Config(ConfigCommand::Check(args)) => config::check(&args, out),
@@ -70,13 +64,18 @@ fn completions(shell: clap_complete::Shell, out: &mut dyn Write) -> Outcome {
     Ok(out.write_all(&script)?)
 }
 
-fn man(directory: &std::path::Path, out: &mut dyn Write) -> Outcome {
+fn man(directory: &Path, out: &mut dyn Write) -> Outcome {
     std::fs::create_dir_all(directory).map_err(|e| cannot("create", directory, &e))?;
     clap_mangen::generate_to(Args::command(), directory)
         .map_err(|e| cannot("write man pages to", directory, &e))?;
     Ok(writeln!(out, "Wrote man pages to {}", directory.display())?)
 }
 
-fn cannot(what: &str, path: &std::path::Path, error: &io::Error) -> Failure {
-    Failure(format!("cannot {what} {}: {error}", path.display()))
+fn cannot(what: &str, path: &Path, error: &io::Error) -> Failure {
+    Failure::new(format!("cannot {what} {}: {error}", path.display()))
+}
+
+/// `-` as a file name.
+fn is_stdin(path: &Path) -> bool {
+    path == Path::new("-")
 }

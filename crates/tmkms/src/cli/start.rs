@@ -1,6 +1,5 @@
 //! `tmkms start`.
 
-use std::fmt::Display;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -12,6 +11,7 @@ use tracing::{error, info};
 use super::args::StartArgs;
 use super::key::permissions;
 use super::{Failure, Outcome, config};
+use crate::hardening;
 use crate::observe;
 use crate::session::{self, Node, Shutdown, Trouble};
 use crate::signer;
@@ -23,8 +23,10 @@ const GRACE: Duration = Duration::from_secs(5);
 pub(super) fn run(args: &StartArgs) -> Outcome {
     observe::log_to_stdout(&args.log)?;
     let config = config::load(&args.config.path)?;
+    hardening::before_keys();
     let signer = signer::load(&config, permissions(args.allow_insecure_permissions))
-        .map_err(|errors| listed(&errors))?;
+        .map_err(|errors| Failure::listed(&errors))?;
+    hardening::after_keys();
     let shutdown = Shutdown::default();
     let signals = on_signals(&shutdown)?;
     info!(target: "tmkms::commands::start", "tmkms {} starting up...", env!("CARGO_PKG_VERSION"));
@@ -60,7 +62,7 @@ pub(super) fn serve(nodes: Vec<Node>, shutdown: &Shutdown) -> Outcome {
         running = running.saturating_sub(1);
         if let Err(trouble) = result {
             let text = format!("[{node}] {trouble}; reconnect = false, so the signer ends");
-            failure.get_or_insert(Failure(text));
+            failure.get_or_insert(Failure::new(text));
             shutdown.ask();
         }
     }
@@ -82,7 +84,8 @@ fn guarded(node: &Node, shutdown: &Shutdown) -> Result<(), Trouble> {
     }
 }
 
-fn on_signals(shutdown: &Shutdown) -> Result<signal_hook::iterator::Handle, Failure> {
+/// Asks for an end when the process is told to end.
+pub(super) fn on_signals(shutdown: &Shutdown) -> Result<signal_hook::iterator::Handle, Failure> {
     let mut signals = Signals::new([SIGTERM, SIGINT])?;
     let handle = signals.handle();
     let shutdown = shutdown.clone();
@@ -100,10 +103,4 @@ fn on_signals(shutdown: &Shutdown) -> Result<signal_hook::iterator::Handle, Fail
             }
         })?;
     Ok(handle)
-}
-
-/// Several errors as one text.
-pub(super) fn listed(errors: &[impl Display]) -> Failure {
-    let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
-    Failure(texts.join("\nerror: "))
 }

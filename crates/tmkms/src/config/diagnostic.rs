@@ -15,7 +15,7 @@ use annotate_snippets::{
     AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str,
 };
 
-use super::mask::mask_secrets;
+use super::mask::{mask_piece, mask_secrets};
 
 /// More than this many are not shown: the rest mostly follows from the first.
 const MAX_SHOWN: usize = 50;
@@ -265,7 +265,7 @@ pub(super) fn render_plain(title: &str, notes: &[String], help: &[String], colou
 /// A piece of the operator's text inside a message: in backticks, escaped, not too long.
 pub(super) fn quoted(text: &str) -> String {
     const MAX_CHARS: usize = 60;
-    let masked = mask_secrets(text);
+    let masked = mask_piece(text);
     let head: String = masked.chars().take(MAX_CHARS).collect();
     let dots = if head.len() < masked.len() { "…" } else { "" };
     format!(

@@ -9,15 +9,31 @@ const SECRET_FIELDS: [&str; 2] = ["password", "api_key"];
 /// The shortest run of base64 that can hold a 32-byte key (43 digits and one `=`).
 const BASE64_KEY_LEN: usize = 43;
 
+/// A single word of base64 of this length is more likely a part of a key than a configuration.
+const CUT_KEY_LEN: usize = 32;
+
 /// The digits of a 32-byte key in hexadecimal, and of one with its public half.
 const HEX_KEY_LENS: [usize; 2] = [64, 128];
 
 /// Whether the whole text is a private key rather than a configuration.
 pub(super) fn is_private_key(text: &str) -> bool {
     let text = text.trim();
+    let only_digits = text.chars().all(|c| is_base64_digit(c) || c == '=');
     text.contains("\"priv_key\"")
         || text.contains("PRIVATE KEY-----")
-        || (text.len() > BASE64_KEY_LEN && mask_secrets(text).trim_matches(['*', '=']).is_empty())
+        // Also one that lost its end: no configuration is a single word of that length.
+        || (text.len() >= CUT_KEY_LEN && only_digits)
+}
+
+/// As [`mask_secrets`], for a piece that was cut out of a line and may have lost the `=` at the
+/// end of a key.
+pub(super) fn mask_piece(piece: &str) -> String {
+    let masked = mask_secrets(piece);
+    let word = masked.trim_matches(['"', '\'', '=', ' ']);
+    if word.len() >= BASE64_KEY_LEN - 1 && word.chars().all(is_base64_digit) {
+        return stars(piece);
+    }
+    masked
 }
 
 /// The text with everything that looks like a secret replaced by `*`; its length in bytes and
@@ -100,6 +116,15 @@ mod tests {
         assert_eq!(masked.len(), text.len());
         assert!(!masked.contains("MDEy"), "{masked}");
         assert!(masked.contains("id = \"a\"\n") && masked.ends_with("x = 1\n"));
+    }
+
+    #[test]
+    fn a_key_without_its_end_is_masked_where_it_stands_alone() {
+        let cut = KEY.trim_end_matches('=');
+        assert_eq!(mask_piece(cut), "*".repeat(cut.len()));
+        assert_eq!(mask_piece("tru"), "tru");
+        assert!(is_private_key(KEY.get(..40).unwrap()));
+        assert!(!is_private_key("chain = 1"));
     }
 
     #[test]

@@ -1,15 +1,15 @@
 //! Dialling a node: resolve, connect, shake hands, each with its own bound.
 
 use std::io;
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr as UnixAddr, UnixStream};
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use secret_connection::{HandshakeFailure, Identity, SecretStream};
 
 use super::connection::{Connection, Transport};
 use super::node::{Address, Node};
+use super::resolve::resolve;
 use super::shutdown::Shutdown;
 use super::trouble::Trouble;
 use crate::config::{TcpAddress, UnixSocket};
@@ -43,14 +43,14 @@ pub(super) fn dial(
 ) -> Result<Connection, Trouble> {
     match &node.address {
         Address::Tcp { addr, identity } => {
-            let stream = connect_tcp(addr)?;
+            let stream = connect_tcp(addr, shutdown)?;
             let stream = Box::new(stream) as Box<dyn Transport>;
             let secret = shake_hands(stream, identity, shutdown, on_silence)?;
             check_peer(addr, &secret)?;
             Ok(Connection::Secret(Box::new(secret)))
         }
         Address::Unix(socket) => {
-            let stream = connect_unix(socket).map_err(Trouble::connecting)?;
+            let stream = connect_unix(socket).map_err(connecting)?;
             stream
                 .set_write_timeout(Some(node.timeout))
                 .map_err(Trouble::Io)?;
@@ -59,11 +59,9 @@ pub(super) fn dial(
     }
 }
 
-fn connect_tcp(addr: &TcpAddress) -> Result<TcpStream, Trouble> {
-    let addresses: Vec<SocketAddr> = (addr.host.as_str(), addr.port)
-        .to_socket_addrs()
-        .map_err(Trouble::Dns)?
-        .collect();
+/// Tries one address after the other; the trouble is that of the last.
+fn connect_tcp(addr: &TcpAddress, shutdown: &Shutdown) -> Result<TcpStream, Trouble> {
+    let addresses = resolve(&addr.host, addr.port, shutdown).map_err(Trouble::Dns)?;
     let mut trouble = Trouble::Dns(io::Error::other("the name has no address"));
     for address in addresses {
         match TcpStream::connect_timeout(&address, CONNECT_TIMEOUT) {
@@ -71,13 +69,23 @@ fn connect_tcp(addr: &TcpAddress) -> Result<TcpStream, Trouble> {
                 tune(&stream).map_err(Trouble::Io)?;
                 return Ok(stream);
             }
-            Err(e) if e.kind() == io::ErrorKind::TimedOut => {
-                trouble = Trouble::ConnectTimeout(CONNECT_TIMEOUT);
-            }
-            Err(e) => trouble = Trouble::connecting(e),
+            Err(e) => trouble = connecting(e),
+        }
+        if shutdown.is_asked() {
+            break;
         }
     }
     Err(trouble)
+}
+
+fn connecting(error: io::Error) -> Trouble {
+    match error.kind() {
+        // `WouldBlock` is how a Unix socket says it.
+        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
+            Trouble::ConnectTimeout(CONNECT_TIMEOUT)
+        }
+        _ => Trouble::connecting(error),
+    }
 }
 
 /// Sends at once, and notices a dead path within about 10 s even while nothing is sent.
@@ -94,13 +102,20 @@ fn tune(stream: &TcpStream) -> io::Result<()> {
     stream.set_write_timeout(Some(Duration::from_secs(10)))
 }
 
+/// Bounded too: when a frozen node's queue is full, connecting blocks until there is room
+/// (unix(7)), and the standard library has no timeout for it.
 fn connect_unix(socket: &UnixSocket) -> io::Result<UnixStream> {
-    match socket {
-        UnixSocket::Path(path) => UnixStream::connect(path),
-        UnixSocket::Abstract(name) => {
-            UnixStream::connect_addr(&UnixAddr::from_abstract_name(name.as_bytes())?)
-        }
-    }
+    use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+    use rustix::net::{connect, socket_with, sockopt};
+    let address = match socket {
+        UnixSocket::Path(path) => SocketAddrUnix::new(path)?,
+        UnixSocket::Abstract(name) => SocketAddrUnix::new_abstract_name(name.as_bytes())?,
+    };
+    let flags = SocketFlags::CLOEXEC;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    sockopt::set_socket_timeout(&socket, sockopt::Timeout::Send, Some(CONNECT_TIMEOUT))?;
+    connect(&socket, &address)?;
+    Ok(UnixStream::from(socket))
 }
 
 fn shake_hands(

@@ -34,6 +34,7 @@ pub(super) fn outcome(node: &Node, request: &Request, outcome: &Outcome, took: D
         }
         Outcome::Refused { cause, why } => {
             let count = node.chain.count_refusal(cause);
+            let why = one_line(why);
             error!(target: TARGET, "[{node}] refused: {why} (refusal {count} of this kind since the start)");
         }
         Outcome::Served => debug!(target: TARGET, "[{node}] answered {request:?}"),
@@ -76,6 +77,25 @@ pub(super) fn version(node: &Node, why: &str) {
              answers fit every version; correct the line in tmkms.toml when convenient"
         );
     }
+}
+
+/// A text with something in it that the node chose (a chain id of any length, say): neither forges
+/// a line of the log, nor commands the terminal, nor fills the disk.
+fn one_line(text: &str) -> String {
+    const MAX_LEN: usize = 1_000;
+    let mut line = String::new();
+    for c in text.chars() {
+        if line.len() >= MAX_LEN {
+            line.push('…');
+            break;
+        }
+        if c.is_control() {
+            line.extend(c.escape_default());
+        } else {
+            line.push(c);
+        }
+    }
+    line
 }
 
 /// A message as tmkms names it: `Precommit:4901A1C131`, `Prevote:<nil>`.

@@ -14,6 +14,7 @@ mod connection;
 mod dial;
 mod log;
 mod node;
+mod resolve;
 mod serve;
 mod shutdown;
 mod trouble;
@@ -61,9 +62,9 @@ fn attempt(
     let dialled = dial::dial(node, shutdown, &mut |t| told.trouble(node, t, tries));
     let trouble = match dialled {
         Ok(connection) => {
-            log::connected(node);
-            told.connected();
-            let end = serve::serve(connection, node, shutdown);
+            told.connected(node);
+            let end = serve::serve(connection, node, shutdown, &mut || told.asked(node));
+            told.barren = end.requests == 0;
             if end.requests > 0 {
                 backoff.reset();
             }
@@ -85,11 +86,25 @@ struct Told {
     kind: Option<&'static str>,
     since: Option<Instant>,
     last: Option<Instant>,
+    /// The last connection brought no request: something accepts and closes, again and again.
+    /// The next one is told when it brings one.
+    barren: bool,
 }
 
 impl Told {
-    fn connected(&mut self) {
-        *self = Self::default();
+    fn connected(&mut self, node: &Node) {
+        if !self.barren {
+            log::connected(node);
+            *self = Self::default();
+        }
+    }
+
+    /// The connection has brought its first request.
+    fn asked(&mut self, node: &Node) {
+        if self.barren {
+            log::connected(node);
+            *self = Self::default();
+        }
     }
 
     fn trouble(&mut self, node: &Node, trouble: &Trouble, tries: u32) {

@@ -23,10 +23,17 @@ pub(super) struct End {
     pub(super) requests: u64,
 }
 
-/// Serves until the connection ends or a stop is asked for.
-pub(super) fn serve(mut connection: Connection, node: &Node, shutdown: &Shutdown) -> End {
+/// Serves until the connection ends or a stop is asked for. `on_first_request` is called once,
+/// after the first answer.
+pub(super) fn serve(
+    mut connection: Connection,
+    node: &Node,
+    shutdown: &Shutdown,
+    on_first_request: &mut dyn FnMut(),
+) -> End {
     let mut session = Session {
         node,
+        on_first_request,
         deframer: Deframer::new(),
         version_told: false,
         requests: 0,
@@ -40,6 +47,7 @@ pub(super) fn serve(mut connection: Connection, node: &Node, shutdown: &Shutdown
 
 struct Session<'a> {
     node: &'a Node,
+    on_first_request: &'a mut dyn FnMut(),
     deframer: Deframer,
     version_told: bool,
     requests: u64,
@@ -85,6 +93,9 @@ impl Session<'_> {
                 .write_all(&reply.encode())
                 .and_then(|()| connection.flush())
         });
+        if self.requests == 1 {
+            (self.on_first_request)();
+        }
         log::outcome(self.node, &request, &outcome, started.elapsed());
         self.tell_version_once(&request);
         sent.map_err(|e| Trouble::established(e, self.node.timeout))

@@ -7,7 +7,7 @@ use std::io::{self, ErrorKind};
 use std::time::Duration;
 
 use privval::FrameError;
-use secret_connection::{HandshakeFailure, PeerId};
+use secret_connection::{HandshakeFailure, PeerId, StreamError};
 
 /// Why there is no connection, or no longer.
 #[derive(Debug)]
@@ -37,6 +37,8 @@ pub enum Trouble {
     Closed,
     /// An established connection brought nothing, not even a ping.
     NoPing(Duration),
+    /// A sealed frame of an established connection was refused, or is not whole.
+    Record(StreamError),
     /// What arrived cannot be cut into messages.
     Frame(FrameError),
     /// Any other error of the system.
@@ -68,6 +70,9 @@ impl Trouble {
     /// Sorts an error of an established connection.
     #[must_use]
     pub fn established(error: io::Error, patience: Duration) -> Self {
+        if let Some(found) = StreamError::of(&error) {
+            return Self::Record(*found);
+        }
         match error.kind() {
             ErrorKind::WouldBlock | ErrorKind::TimedOut => Self::NoPing(patience),
             ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => Self::Closed,
@@ -94,7 +99,8 @@ impl Trouble {
             Self::Handshake(H::Cryptographic(_)) => "handshake_cryptographic",
             Self::Handshake(H::Io { .. }) => "handshake_io",
             Self::WrongPeer { .. } => "wrong_peer",
-            Self::Closed => "closed",
+            Self::Closed | Self::Record(StreamError::ClosedInFrame { .. }) => "closed",
+            Self::Record(_) => "record",
             Self::NoPing(_) => "no_ping",
             Self::Frame(_) => "frame",
             Self::Io(_) => "io",
@@ -127,8 +133,8 @@ impl Trouble {
                  its config.toml is empty or 127.0.0.1, or the port is published on another address"
             }
             Self::ConnectTimeout(_) => {
-                "no answer at all: the host is down, the route or the tunnel is missing, or a \
-                 firewall drops the packets"
+                "no answer at all: the host is down, the node is frozen, the route or the tunnel is \
+                 missing, or a firewall drops the packets"
             }
             Self::Unreachable(_) => {
                 "there is no route: is the network or the tunnel up, and does a firewall reject it?"
@@ -158,7 +164,13 @@ impl Trouble {
                  survive its restart: remove the id and protect the path instead (a private \
                  network or a tunnel)"
             }
-            Self::Closed => "the node stopped or dropped this signer",
+            Self::Closed | Self::Record(StreamError::ClosedInFrame { .. }) => {
+                "the node stopped or dropped this signer"
+            }
+            Self::Record(_) => {
+                "something between signer and node alters or repeats what they say; nothing of \
+                 that frame was used"
+            }
             Self::NoPing(_) => {
                 "a node pings every 3.3 s: it is frozen or overloaded, or the path is cut"
             }
@@ -194,6 +206,7 @@ impl fmt::Display for Trouble {
                     after.as_secs()
                 )
             }
+            Self::Record(e) => e.fmt(f),
             Self::Frame(e) => e.fmt(f),
             Self::Io(e) => e.fmt(f),
         }

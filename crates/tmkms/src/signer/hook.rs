@@ -2,16 +2,17 @@
 //!
 //! Its height becomes a floor: everything up to and including it counts as signed.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
 use guard::Mark;
-use privval::{Height, Hrs, Round, Step};
+use privval::Height;
 use serde::Deserialize;
 
+use super::mark::whole_height;
 use crate::config::StateHook;
 
 /// The most that a hook may print, in bytes.
@@ -69,46 +70,61 @@ enum HeightText {
     Number(i64),
 }
 
-/// Runs the hook and returns the floor that its height stands for.
+/// Runs the hook and returns the floor that its height stands for: a block is committed there, so
+/// nothing is left to sign.
 ///
 /// # Errors
 /// [`HookError`].
 pub(super) fn run(hook: &StateHook) -> Result<Mark, HookError> {
     let program = hook.program.display().to_string();
-    let mut child = Command::new(&hook.program)
-        .args(&hook.args)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .spawn()
-        .map_err(|e| HookError::Start {
-            program: program.clone(),
-            reason: e.to_string(),
-        })?;
-    // Read while it runs: a pipe that fills up would make it wait for ever.
-    let stdout = reader(child.stdout.take());
-    let stderr = reader(child.stderr.take());
-    let deadline = Instant::now() + hook.timeout;
-    let Some(status) = wait(&mut child, deadline) else {
+    let start = |e: io::Error| HookError::Start {
+        program: program.clone(),
+        reason: e.to_string(),
+    };
+    let mut child = spawn(hook).map_err(start)?;
+    let Some((output, errors)) = outputs(&mut child, Instant::now() + hook.timeout) else {
         kill(&mut child);
         return Err(HookError::Timeout {
             program,
             timeout: hook.timeout,
         });
     };
+    let status = child.wait().map_err(start)?;
     if !status.success() {
         return Err(HookError::Failed {
             program,
             status: status.to_string(),
-            stderr: cut(&text(&stderr, deadline)),
+            stderr: cut(&errors),
         });
     }
-    let output = text(&stdout, deadline);
-    height(&output).map(floor).ok_or_else(|| HookError::Output {
-        program,
-        output: cut(&output),
-    })
+    height(&output)
+        .map(whole_height)
+        .ok_or_else(|| HookError::Output {
+            program,
+            output: cut(&output),
+        })
+}
+
+fn spawn(hook: &StateHook) -> io::Result<Child> {
+    Command::new(&hook.program)
+        .args(&hook.args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .spawn()
+}
+
+/// What it printed to standard output and standard error; `None` when it had not ended by the
+/// deadline, or a grandchild still held a pipe then.
+fn outputs(child: &mut Child, deadline: Instant) -> Option<(String, String)> {
+    // Read while it runs: a pipe that fills up would make it wait for ever.
+    let stdout = reader(child.stdout.take());
+    let stderr = reader(child.stderr.take());
+    let left = || deadline.saturating_duration_since(Instant::now());
+    wait(child, deadline).then_some(())?;
+    let output = stdout.recv_timeout(left()).ok()?;
+    Some((output, stderr.recv_timeout(left()).ok()?))
 }
 
 fn reader(pipe: Option<impl Read + Send + 'static>) -> Receiver<String> {
@@ -125,18 +141,16 @@ fn reader(pipe: Option<impl Read + Send + 'static>) -> Receiver<String> {
     receiver
 }
 
-/// What was printed; nothing if a grandchild still holds the pipe at the deadline.
-fn text(reader: &Receiver<String>, deadline: Instant) -> String {
-    let left = deadline.saturating_duration_since(Instant::now());
-    reader.recv_timeout(left).unwrap_or_default()
-}
-
-fn wait(child: &mut Child, deadline: Instant) -> Option<std::process::ExitStatus> {
+/// Whether it ended in time. Its status is left to be collected: until then its group's number
+/// is nobody else's, so that [`kill`] meets only what it started.
+fn wait(child: &Child, deadline: Instant) -> bool {
+    use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
     loop {
-        match child.try_wait() {
-            Ok(Some(status)) => return Some(status),
+        match waitid(WaitId::Pid(Pid::from_child(child)), options) {
+            Ok(Some(_)) => return true,
             Ok(None) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(10)),
-            _ => return None,
+            _ => return false,
         }
     }
 }
@@ -145,9 +159,7 @@ fn wait(child: &mut Child, deadline: Instant) -> Option<std::process::ExitStatus
 fn kill(child: &mut Child) {
     use rustix::process::{Pid, Signal, kill_process_group};
     // Each may fail because it has ended just now, which is as good.
-    if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
-        let _ = kill_process_group(group, Signal::KILL);
-    }
+    let _ = kill_process_group(Pid::from_child(child), Signal::KILL);
     let _ = child.kill();
     let _ = child.wait();
 }
@@ -159,18 +171,6 @@ fn height(output: &str) -> Option<Height> {
         HeightText::Number(number) => number,
     };
     Height::try_from(height).ok()
-}
-
-/// The block at that height is committed, so nothing is left to sign there.
-fn floor(height: Height) -> Mark {
-    Mark::Floor {
-        hrs: Hrs {
-            height,
-            round: Round::default(),
-            step: Step::Precommit,
-        },
-        block_id: None,
-    }
 }
 
 fn cut(text: &str) -> String {

@@ -1,8 +1,8 @@
 //! From a configuration to a signer that is ready to run: keys read, state locked, floors
 //! raised. Reports everything that is wrong, not just the first thing.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use guard::{Guard, Knowledge, Mark, RawBytesPolicy, StoreError};
@@ -10,7 +10,7 @@ use keys::{
     ConsensusKey, FilePermissions, KeyFileError, KeyFormat, KeyOptions, Provider as _, Softsign,
     read_identity, read_key,
 };
-use privval::{ChainId, Height, Hrs};
+use privval::{ChainId, Height, Hrs, PublicKey};
 use secret_connection::Identity;
 use store::{FileStore, OpenError, Opened};
 use tracing::{info, warn};
@@ -121,10 +121,13 @@ pub fn check(config: &Config, permissions: FilePermissions) -> Result<Vec<String
             continue;
         };
         let provider = loader.key(key);
-        let state = look(chain).map_err(|e| loader.errors.push(e)).ok();
+        let state = look(chain, key).map_err(|e| loader.errors.push(e)).ok();
         if let (Some(provider), Some(state)) = (provider, state) {
-            let address = keys::show::address_hex(&provider.public_key());
-            lines.push(format!("chain {}: address {address}, {state}", chain.id));
+            lines.push(format!(
+                "chain {}: {}, {state}",
+                chain.id,
+                shown(chain, &provider.public_key())
+            ));
         }
     }
     for node in &config.validators {
@@ -138,13 +141,45 @@ pub fn check(config: &Config, permissions: FilePermissions) -> Result<Vec<String
     Err(loader.errors)
 }
 
-fn look(chain: &config::Chain) -> Result<String, LoadError> {
-    let knowledge =
+/// The key as `key_format` wants it, and the address by which nodes know the validator.
+fn shown(chain: &config::Chain, key: &PublicKey) -> String {
+    let form = match &chain.key_format {
+        config::KeyFormat::Bech32 {
+            consensus_key_prefix,
+            ..
+        } => keys::show::bech32(key, consensus_key_prefix).unwrap_or_else(|_| keys::show::hex(key)),
+        config::KeyFormat::CosmosJson => keys::show::cosmos_json(key),
+        config::KeyFormat::Hex => keys::show::hex(key),
+    };
+    format!(
+        "consensus {} key {form}, address {}",
+        keys::show::algorithm(key),
+        keys::show::address_hex(key)
+    )
+}
+
+/// What `start` would go on from, but for a hook.
+fn look(chain: &config::Chain, key: &config::Softsign) -> Result<String, LoadError> {
+    let state =
         store::inspect(&chain.state_file.value, &chain.id).map_err(|e| state_error(chain, e))?;
-    Ok(match knowledge {
-        Some(Knowledge::Mark(mark)) => format!("last signed at h/r/s {}", mark.hrs()),
-        _ => "nothing signed that is known of".to_owned(),
+    let floor = mark::floor(&key.path.value, &chain.id).map_err(|e| mark_error(key, e))?;
+    let mark = match (state, floor) {
+        (Some(Knowledge::Mark(state)), Some(floor)) if floor.hrs() > state.hrs() => Some(floor),
+        (Some(Knowledge::Mark(state)), _) => Some(state),
+        (_, floor) => floor,
+    };
+    Ok(match mark {
+        Some(mark) if mark.hrs().height.value() == 0 => "nothing signed yet".to_owned(),
+        Some(mark) => format!("last signed at h/r/s {}", mark.hrs()),
+        None => "nothing signed that is known of".to_owned(),
     })
+}
+
+fn mark_error(key: &config::Softsign, source: MarkError) -> LoadError {
+    LoadError::Mark {
+        at: key.path.at.clone(),
+        source,
+    }
 }
 
 fn state_error(chain: &config::Chain, source: OpenError) -> LoadError {
@@ -160,6 +195,8 @@ struct Loader<'a> {
     permissions: FilePermissions,
     /// By file, so that a key for several chains is read once. `None` when it was reported.
     keys: BTreeMap<PathBuf, Option<Arc<Softsign>>>,
+    /// Identities that were reported: several nodes usually share one.
+    bad_identities: BTreeSet<PathBuf>,
     errors: Vec<LoadError>,
 }
 
@@ -169,6 +206,7 @@ impl<'a> Loader<'a> {
             config,
             permissions,
             keys: BTreeMap::new(),
+            bad_identities: BTreeSet::new(),
             errors: Vec::new(),
         }
     }
@@ -194,6 +232,9 @@ impl<'a> Loader<'a> {
         let key = self.config.key(&chain.id)?;
         let provider = self.key(key);
         let guard = self.guard(chain, key).map_err(|e| self.errors.push(e)).ok();
+        if let Some(provider) = &provider {
+            info!("[{}] {}", chain.id, shown(chain, &provider.public_key()));
+        }
         Some(Chain::new(
             chain.id.clone(),
             provider?,
@@ -240,7 +281,7 @@ impl<'a> Loader<'a> {
             warn!("[{}] {note}", chain.id);
         }
         let mut state = State { chain, opened };
-        state.take_mark_beside(&key.path.value, &key.path.at)?;
+        state.take_mark_beside(key)?;
         state.take_hook()?;
         state.tell();
         let policy = match chain.raw_bytes {
@@ -281,15 +322,18 @@ impl<'a> Loader<'a> {
     }
 
     fn identity(&mut self, file: &config::Located<PathBuf>) -> Option<Identity> {
-        read_identity(&file.value, self.permissions)
-            .map(|seed| Identity::from_seed(&seed))
-            .map_err(|source| {
-                self.errors.push(LoadError::Key {
-                    at: file.at.clone(),
-                    source: Box::new(source),
-                });
-            })
-            .ok()
+        match read_identity(&file.value, self.permissions) {
+            Ok(seed) => Some(Identity::from_seed(&seed)),
+            Err(source) => {
+                if self.bad_identities.insert(file.value.clone()) {
+                    self.errors.push(LoadError::Key {
+                        at: file.at.clone(),
+                        source: Box::new(source),
+                    });
+                }
+                None
+            }
+        }
     }
 }
 
@@ -300,13 +344,11 @@ struct State<'a> {
 }
 
 impl State<'_> {
-    fn take_mark_beside(&mut self, key_file: &Path, at: &Location) -> Result<(), LoadError> {
-        let floor = mark::floor(key_file, &self.chain.id).map_err(|source| LoadError::Mark {
-            at: at.clone(),
-            source,
-        })?;
+    fn take_mark_beside(&mut self, key: &config::Softsign) -> Result<(), LoadError> {
+        let key_file = &key.path.value;
+        let floor = mark::floor(key_file, &self.chain.id).map_err(|e| mark_error(key, e))?;
         match floor {
-            Some(Knowledge::Mark(mark)) if self.is_higher(&mark) => {
+            Some(mark) if self.is_higher(&mark) => {
                 let file = mark::mark_path(key_file);
                 info!(
                     "[{}] going on from {}, which the node had signed before its key was \

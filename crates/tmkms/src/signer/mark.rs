@@ -7,8 +7,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use guard::Knowledge;
-use privval::ChainId;
+use guard::{Knowledge, Mark};
+use privval::{ChainId, Height, Hrs, Round, Step};
 use store::{Document, DocumentError};
 
 /// Why a mark cannot be used.
@@ -42,6 +42,20 @@ pub enum MarkError {
     },
 }
 
+/// The mark that counts a height as signed, with all its rounds: whoever tells a height does not
+/// know in which round this validator signed there.
+#[must_use]
+pub fn whole_height(height: Height) -> Mark {
+    Mark::Floor {
+        hrs: Hrs {
+            height,
+            round: Round::try_from(i32::MAX).unwrap_or_default(),
+            step: Step::Precommit,
+        },
+        block_id: None,
+    }
+}
+
 /// Where the mark of a key file is.
 #[must_use]
 pub fn mark_path(key_file: &Path) -> PathBuf {
@@ -65,28 +79,21 @@ pub fn read_mark(file: &Path) -> Result<Document, MarkError> {
     })
 }
 
-/// Keeps a mark beside a key. Its file takes the form of the node's own, where that says more.
-///
-/// # Errors
-/// What the file system says.
-pub fn write_mark(key_file: &Path, text: &[u8]) -> io::Result<()> {
-    let path = mark_path(key_file);
-    let directory = path.parent().filter(|p| !p.as_os_str().is_empty());
-    let mut file = tempfile::NamedTempFile::new_in(directory.unwrap_or(Path::new(".")))?;
-    io::Write::write_all(&mut file, text)?;
-    file.as_file().sync_all()?;
-    file.persist(&path).map_err(|e| e.error)?;
-    Ok(())
-}
-
 /// The mark beside a key as far as it concerns a chain; `None` when there is none, or when it is
 /// known to be of another chain (after an upgrade that began a new chain id, say).
-pub(super) fn floor(key_file: &Path, chain_id: &ChainId) -> Result<Option<Knowledge>, MarkError> {
-    let path = mark_path(key_file);
-    if !path.exists() {
-        return Ok(None);
-    }
-    let document = read_mark(&path)?;
+///
+/// # Errors
+/// [`MarkError`] when there is one that cannot be used.
+pub fn floor(key_file: &Path, chain_id: &ChainId) -> Result<Option<Mark>, MarkError> {
+    let document = match read_mark(&mark_path(key_file)) {
+        Err(MarkError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            return Ok(None);
+        }
+        other => other?,
+    };
     let ours = document.chain_id.as_ref().is_none_or(|id| id == chain_id);
-    Ok(ours.then_some(document.knowledge))
+    Ok(match document.knowledge {
+        Knowledge::Mark(mark) if ours => Some(mark),
+        _ => None,
+    })
 }

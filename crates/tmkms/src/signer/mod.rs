@@ -7,4 +7,4 @@ mod mark;
 
 pub use self::chain::{Chain, Signed, SigningError};
 pub use self::load::{LoadError, Signer, check, load};
-pub use self::mark::{MarkError, mark_path, read_mark, write_mark};
+pub use self::mark::{MarkError, floor, mark_path, read_mark, whole_height};
