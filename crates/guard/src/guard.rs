@@ -1,6 +1,6 @@
 //! The guard of one chain: the rule, the state and the store behind one `&mut`.
 
-use privval::{Canonical, ChainId, Height};
+use privval::{Canonical, ChainId, Height, RawBytes};
 
 use crate::mark::{Knowledge, Mark};
 use crate::permit::{RawBytesPermit, SignPermit};
@@ -76,16 +76,24 @@ impl<S: Store> Guard<S> {
     /// Asks to sign bytes that are no consensus message.
     ///
     /// # Errors
-    /// [`Refusal`] when the chain does not allow it, or the bytes could be taken for one.
-    pub fn permit_raw_bytes(&self, sign_bytes: Vec<u8>) -> Result<RawBytesPermit, Refusal> {
+    /// [`Refusal`] when the chain does not allow it, or when the content, or what the signature
+    /// would cover, could be taken for one.
+    pub fn permit_raw_bytes(&self, raw: RawBytes) -> Result<RawBytesPermit, Refusal> {
         self.check_running()?;
         if self.raw_bytes == RawBytesPolicy::Off {
             return Err(Refusal::RawBytesOff);
         }
-        if Canonical::looks_like_consensus(&sign_bytes) {
+        if let Some(chain_id) = &raw.chain_id {
+            self.check_chain(chain_id)?;
+        }
+        let forbidden = [&raw.content, &raw.sign_bytes];
+        if forbidden
+            .into_iter()
+            .any(|b| Canonical::looks_like_consensus(b))
+        {
             return Err(Refusal::RawBytesLookLikeConsensus);
         }
-        Ok(RawBytesPermit::new(sign_bytes))
+        Ok(RawBytesPermit::new(raw.sign_bytes))
     }
 
     /// Checks that a request is for this chain.

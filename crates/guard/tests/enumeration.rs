@@ -1,5 +1,7 @@
 //! Every sequence of requests within small bounds, against an oracle that knows nothing of marks.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // a test may panic
+
 mod common;
 
 use common::{MemoryStore, at, block, chain, proposal, vote};

@@ -1,11 +1,13 @@
 //! The table accept, replay, refuse: one test a line, each rule with its accept, its refuse and
 //! its boundary.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // a test may panic
+
 mod common;
 
 use common::{MemoryStore, at, block, chain, proposal, vote};
 use guard::{Guard, Knowledge, Mark, RawBytesPolicy, Refusal};
-use privval::{Canonical, Height, Step};
+use privval::{Canonical, Height, RawBytes, Step};
 
 fn guard(knowledge: Knowledge) -> (Guard<MemoryStore>, MemoryStore) {
     let store = MemoryStore::default();
@@ -270,17 +272,33 @@ fn extension_is_permitted_on_a_precommit_for_a_block_and_nowhere_else() {
 fn raw_bytes_are_signed_only_where_allowed_and_never_as_a_vote() {
     let forged = vote(at(9, 0, Step::Precommit), Some(block(1)), 0).sign_bytes();
     let with = |policy| Guard::new(chain(), Knowledge::Nothing, policy, MemoryStore::default());
+    // As CometBFT 1.0 has it: signed as it is. As Celestia has it: signed behind a prefix.
+    let plain = |bytes: &[u8]| RawBytes {
+        chain_id: None,
+        content: bytes.to_vec(),
+        sign_bytes: bytes.to_vec(),
+    };
+    let prefixed = |bytes: &[u8], chain_id: &str| RawBytes {
+        chain_id: Some(chain_id.to_owned()),
+        content: bytes.to_vec(),
+        sign_bytes: [b"PREFIX", bytes].concat(),
+    };
     let off = with(RawBytesPolicy::Off);
     assert_eq!(
-        off.permit_raw_bytes(b"hello".to_vec()).unwrap_err(),
+        off.permit_raw_bytes(plain(b"hello")).unwrap_err(),
         Refusal::RawBytesOff
     );
     let on = with(RawBytesPolicy::On);
-    assert!(on.permit_raw_bytes(b"hello".to_vec()).is_ok());
+    assert!(on.permit_raw_bytes(plain(b"hello")).is_ok());
+    assert!(on.permit_raw_bytes(prefixed(b"hello", "testnet-1")).is_ok());
+    let other = on.permit_raw_bytes(prefixed(b"hello", "testnet-2"));
+    assert_eq!(other.unwrap_err().cause(), "wrong_chain");
     for bytes in [forged, proposal(9, 0, -1, block(1)).sign_bytes()] {
-        assert_eq!(
-            on.permit_raw_bytes(bytes).unwrap_err(),
-            Refusal::RawBytesLookLikeConsensus
-        );
+        for raw in [plain(&bytes), prefixed(&bytes, "testnet-1")] {
+            assert_eq!(
+                on.permit_raw_bytes(raw).unwrap_err(),
+                Refusal::RawBytesLookLikeConsensus
+            );
+        }
     }
 }

@@ -26,7 +26,7 @@ pub use canonical::{Canonical, CanonicalError, Proposal, Vote, VoteType, extensi
 pub use frame::{Deframer, FrameError, MAX_FRAME_LEN, frame};
 pub use proto::Version;
 pub use reply::{NODE_READ_LIMIT, RemoteError, Reply, SignatureBytes};
-pub use request::{Malformed, RawBytesRequest, Request, SignProposal, SignVote, Subject};
+pub use request::{Malformed, RawBytes, RawBytesRequest, Request, SignProposal, SignVote, Subject};
 pub use types::{
     BlockId, ChainId, ChainIdError, Height, Hrs, OutOfRange, PublicKey, Round, Step, Timestamp,
 };

@@ -57,6 +57,26 @@ pub fn ping() -> Vec<u8> {
 /// A framed `SignVoteRequest`.
 #[must_use]
 pub fn sign_vote_request(vote: &Vote, extension: &[u8], skip_extension_signing: bool) -> Vec<u8> {
+    encode_vote(vote, &[], extension, skip_extension_signing)
+}
+
+/// A framed `SignVoteRequest` that names the validator, as a node's always does. Some signers
+/// refuse one without.
+#[must_use]
+pub fn sign_vote_request_of(
+    vote: &Vote,
+    validator_address: &[u8; 20],
+    extension: &[u8],
+) -> Vec<u8> {
+    encode_vote(vote, validator_address, extension, false)
+}
+
+fn encode_vote(
+    vote: &Vote,
+    validator_address: &[u8],
+    extension: &[u8],
+    skip_extension_signing: bool,
+) -> Vec<u8> {
     encode(Sum::SignVoteRequest(proto::SignVoteRequest {
         vote: Some(proto::Vote {
             r#type: canonical::vote_type_number(vote.vote_type),
@@ -69,6 +89,7 @@ pub fn sign_vote_request(vote: &Vote, extension: &[u8], skip_extension_signing: 
                     .map_or_else(empty_block_id, canonical::block_id_to_proto),
             ),
             timestamp: Some(canonical::timestamp_to_proto(vote.timestamp)),
+            validator_address: validator_address.to_vec(),
             extension: extension.to_vec(),
             ..Default::default()
         }),

@@ -237,28 +237,43 @@ impl SignProposal {
     }
 }
 
+/// A request for a signature over raw bytes, read as configured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RawBytes {
+    /// The chain that it names, if it names one.
+    pub chain_id: Option<String>,
+    /// What the application wants signed.
+    pub content: Vec<u8>,
+    /// What the signature covers.
+    pub sign_bytes: Vec<u8>,
+}
+
 impl RawBytesRequest {
-    /// Reads it as CometBFT 1.0's `SignBytesRequest`: the bytes to sign, as they are.
+    /// Reads it as CometBFT 1.0's `SignBytesRequest`: the content is signed as it is.
     ///
     /// # Errors
     /// [`Malformed`] when it is not that message.
-    pub fn as_cometbft(&self) -> Result<Vec<u8>, Malformed> {
+    pub fn as_cometbft(&self) -> Result<RawBytes, Malformed> {
         let request =
             proto::SignBytesRequest::decode(self.0.as_slice()).map_err(|_| Malformed::Encoding)?;
         if request.value.is_empty() {
             return Err(Malformed::Empty);
         }
-        Ok(request.value)
+        Ok(RawBytes {
+            chain_id: None,
+            content: request.value.clone(),
+            sign_bytes: request.value,
+        })
     }
 
-    /// Reads it as Celestia's `SignRawBytesRequest`: the chain id in it, and the bytes to sign.
+    /// Reads it as Celestia's `SignRawBytesRequest`.
     ///
     /// What is signed is a fixed prefix and then the delimited request, which can never be the
     /// sign bytes of a vote (celestia-core `privval/raw_signer.go`).
     ///
     /// # Errors
     /// [`Malformed`] when it is not that message.
-    pub fn as_celestia(&self) -> Result<(String, Vec<u8>), Malformed> {
+    pub fn as_celestia(&self) -> Result<RawBytes, Malformed> {
         const PREFIX: &[u8] = b"COMET::RAW_BYTES::SIGN";
         let request = proto::SignRawBytesRequest::decode(self.0.as_slice())
             .map_err(|_| Malformed::Encoding)?;
@@ -267,7 +282,11 @@ impl RawBytesRequest {
         }
         let mut sign_bytes = PREFIX.to_vec();
         sign_bytes.extend(request.encode_length_delimited_to_vec());
-        Ok((request.chain_id, sign_bytes))
+        Ok(RawBytes {
+            chain_id: Some(request.chain_id),
+            content: request.raw_bytes,
+            sign_bytes,
+        })
     }
 }
 

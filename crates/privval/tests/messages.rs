@@ -273,16 +273,21 @@ fn raw_bytes_are_read_as_configured() {
     else {
         panic!("raw bytes were expected")
     };
-    assert_eq!(request.as_cometbft().unwrap(), value);
+    let raw = request.as_cometbft().unwrap();
+    assert_eq!(
+        (raw.content.as_slice(), raw.sign_bytes.as_slice()),
+        (value, value)
+    );
 
     let framed = node_side::sign_raw_bytes_request("chain", value, "id");
     let Request::RawBytes(request) = Request::parse(&unframed(&framed)) else {
         panic!("raw bytes were expected")
     };
-    let (chain_id, sign_bytes) = request.as_celestia().unwrap();
-    assert_eq!(chain_id, "chain");
+    let raw = request.as_celestia().unwrap();
+    assert_eq!(raw.chain_id.as_deref(), Some("chain"));
+    assert_eq!(raw.content, value);
     assert_eq!(
-        hex::encode(sign_bytes),
+        hex::encode(raw.sign_bytes),
         // The prefix, the length, chain_id = 1, raw_bytes = 2, unique_id = 3.
         format!(
             "{}120a05{}1205{}1a02{}",

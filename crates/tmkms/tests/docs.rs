@@ -157,7 +157,7 @@ const NOT_OURS: [&str; 18] = [
     "Permission denied (os error",
     "No such file or directory (os error",
     "Invalid argument (os error",
-    "EOF while parsing an object at line 1 column 1",
+    "Operation not permitted (os error",
     "at path",
     "exit status: 3: no route to the node",
     "process 1079 on vm",
@@ -219,10 +219,11 @@ fn titled_messages() -> Vec<(String, String)> {
 }
 
 /// Where the errors are that an operator meets when the signer starts or refuses.
-const ERRORS: [&str; 8] = [
+const ERRORS: [&str; 9] = [
     "guard/src/refusal.rs",
     "keys/src/problem.rs",
     "keys/src/material.rs",
+    "store/src/document.rs",
     "store/src/error.rs",
     "tmkms/src/config/file.rs",
     "tmkms/src/signer/hook.rs",

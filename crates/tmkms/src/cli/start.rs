@@ -1,6 +1,6 @@
 //! `tmkms start`.
 
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
@@ -53,12 +53,9 @@ pub(super) fn serve(nodes: Vec<Node>, shutdown: &Shutdown) -> Outcome {
     }
     let mut failure = None;
     while running > 0 {
-        let ending = if shutdown.is_asked() {
-            endings.recv_timeout(GRACE).ok()
-        } else {
-            endings.recv().ok()
+        let Some((node, result)) = next_ending(&endings, shutdown) else {
+            break;
         };
-        let Some((node, result)) = ending else { break };
         running = running.saturating_sub(1);
         if let Err(trouble) = result {
             let text = format!("[{node}] {trouble}; reconnect = false, so the signer ends");
@@ -67,6 +64,21 @@ pub(super) fn serve(nodes: Vec<Node>, shutdown: &Shutdown) -> Outcome {
         }
     }
     failure.map_or(Ok(()), Err)
+}
+
+/// The next session that ends; `None` when one has not ended within [`GRACE`] of the request to
+/// stop.
+fn next_ending<T>(endings: &mpsc::Receiver<T>, shutdown: &Shutdown) -> Option<T> {
+    const LOOK: Duration = Duration::from_millis(500);
+    loop {
+        let asked = shutdown.is_asked();
+        let patience = if asked { GRACE } else { LOOK };
+        match endings.recv_timeout(patience) {
+            Ok(ending) => return Some(ending),
+            Err(RecvTimeoutError::Timeout) if !asked => {}
+            Err(_) => return None,
+        }
+    }
 }
 
 /// Runs a session again if it panics: a bug in the handling of one message must not silence the
@@ -98,8 +110,9 @@ pub(super) fn on_signals(shutdown: &Shutdown) -> Result<signal_hook::iterator::H
                 } else {
                     "SIGINT"
                 };
-                info!(target: "tmkms::commands::start", "{name}: finishing the requests in hand");
+                // First the request: a log that nobody reads must not hold it up.
                 shutdown.ask();
+                info!(target: "tmkms::commands::start", "{name}: finishing the requests in hand");
             }
         })?;
     Ok(handle)

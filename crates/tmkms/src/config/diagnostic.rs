@@ -363,7 +363,7 @@ mod tests {
     #[test]
     fn the_file_cannot_write_to_the_terminal() {
         assert_eq!(quoted("a\u{1b}[0m\n\"q\""), "`a\\u{1b}[0m\\n\"q\"`");
-        assert_eq!(quoted(&"x".repeat(61)), format!("`{}…`", "x".repeat(60)));
+        assert_eq!(quoted(&"é".repeat(61)), format!("`{}…`", "é".repeat(60)));
         let item = Diagnostic::error("a\u{1b}b")
             .help("c\u{1b}d")
             .at(0..1, "e\u{1b}f");

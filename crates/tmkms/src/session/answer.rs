@@ -112,18 +112,19 @@ fn outcome(mut canonical: Canonical, signed_at: Timestamp, is_replay: bool) -> O
 
 fn raw_bytes(node: &Node, request: &RawBytesRequest) -> Answered {
     let fail = |e| (Subject::RawBytes, e);
-    let sign_bytes = match node.chain.raw_bytes() {
+    let raw = match node.chain.raw_bytes() {
         // Read in either way it would be refused: the guard says so.
-        RawBytes::Off => Vec::new(),
-        RawBytes::CometBft1 => request.as_cometbft().map_err(|e| fail(malformed(&e)))?,
-        RawBytes::Celestia => {
-            let (chain_id, bytes) = request.as_celestia().map_err(|e| fail(malformed(&e)))?;
-            node.chain.check_id(&chain_id).map_err(fail)?;
-            bytes
-        }
+        RawBytes::Off => Ok(privval::RawBytes {
+            chain_id: None,
+            content: Vec::new(),
+            sign_bytes: Vec::new(),
+        }),
+        RawBytes::CometBft1 => request.as_cometbft(),
+        RawBytes::Celestia => request.as_celestia(),
     };
-    let len = sign_bytes.len();
-    let signature = node.chain.sign_raw_bytes(sign_bytes).map_err(fail)?;
+    let raw = raw.map_err(|e| fail(malformed(&e)))?;
+    let len = raw.content.len();
+    let signature = node.chain.sign_raw_bytes(raw).map_err(fail)?;
     Ok((
         Reply::signed_raw_bytes(&signature.to_bytes()),
         Outcome::SignedRawBytes(len),

@@ -152,8 +152,8 @@ impl Chain {
     ///
     /// # Errors
     /// [`SigningError`]; then nothing was signed.
-    pub fn sign_raw_bytes(&self, bytes: Vec<u8>) -> Result<Signature, SigningError> {
-        let permit = self.guard()?.permit_raw_bytes(bytes)?;
+    pub fn sign_raw_bytes(&self, raw: privval::RawBytes) -> Result<Signature, SigningError> {
+        let permit = self.guard()?.permit_raw_bytes(raw)?;
         Ok(self.provider.sign(Permit::from(permit))?)
     }
 
