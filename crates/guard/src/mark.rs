@@ -54,6 +54,11 @@ pub enum Knowledge {
     /// Nothing but that this height has begun; whether it was signed elsewhere cannot be known,
     /// so signing begins at the next one.
     Holding(Height),
+    /// What was signed before the key came here, from a mark that was kept with the key. It may
+    /// be older than the last signature: the state of this signer may have been lost since. So it
+    /// is believed for its own height and the one after it, and at any later one no more than
+    /// [`Knowledge::Nothing`].
+    Imported(Mark),
     /// The last signature.
     Mark(Mark),
 }

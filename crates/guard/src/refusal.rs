@@ -51,8 +51,8 @@ pub enum Refusal {
     },
     /// Nothing is known of the past, so the first height seen is let pass.
     #[error(
-        "held at height {height}: there is no state file, so this signer cannot know what was \
-         signed at this height before. It signs from the next height on. A chain with a single \
+        "held at height {height}: this signer has no state from before, so it cannot know what was \
+         signed at this height. It signs from the next height on. A chain with a single \
          validator would wait for ever: there, import the last state with `tmkms state import` \
          and start again"
     )]

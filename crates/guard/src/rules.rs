@@ -2,7 +2,8 @@
 //!
 //! The whole table, as a pure function. It is CometBFT's own rule (`privval/file.go`,
 //! `CheckHRS`, `signVote`, `signProposal`), with two additions: a mark without content refuses
-//! its place, and a signer that knows nothing lets the first height pass.
+//! its place, and a signer that knows nothing, or whose knowledge may be old, lets the first
+//! height pass.
 
 use privval::{Canonical, Height};
 
@@ -31,8 +32,14 @@ pub fn decide(knowledge: &Knowledge, asked: &Canonical) -> Decision {
         Knowledge::Nothing => Decision::Hold(height),
         Knowledge::Holding(held) if height > *held => Decision::Advance,
         Knowledge::Holding(held) => Decision::Refuse(Refusal::Held { height: *held }),
-        Knowledge::Mark(mark) => against_mark(mark, asked),
+        Knowledge::Imported(mark) if is_past_next(mark, height) => Decision::Hold(height),
+        Knowledge::Imported(mark) | Knowledge::Mark(mark) => against_mark(mark, asked),
     }
+}
+
+/// True past the height that follows the mark's: what was signed in between is not known.
+fn is_past_next(mark: &Mark, height: Height) -> bool {
+    height.value() > mark.hrs().height.value().saturating_add(1)
 }
 
 fn against_mark(mark: &Mark, asked: &Canonical) -> Decision {

@@ -161,16 +161,42 @@ fn imported_mark_refuses_its_place_and_signs_the_next() {
     advances(floor(), &vote(at(5, 0, Step::Precommit), Some(block(1)), 0));
 }
 
+/// A mark that was kept with the key, at the prevote of height 5.
+fn imported() -> Knowledge {
+    Knowledge::Imported(Mark::Signed(vote(
+        at(5, 0, Step::Prevote),
+        Some(block(1)),
+        0,
+    )))
+}
+
 #[test]
-fn mark_at_height_zero_signs_from_any_height_on() {
-    let fresh = || {
-        Knowledge::Mark(Mark::Floor {
-            hrs: at(0, 0, Step::Propose),
-            block_id: None,
-        })
-    };
-    advances(fresh(), &proposal(1, 0, -1, block(1)));
-    advances(fresh(), &proposal(1000, 0, -1, block(1)));
+fn mark_beside_the_key_is_gone_on_from_at_its_height_and_the_next() {
+    advances(
+        imported(),
+        &vote(at(5, 0, Step::Precommit), Some(block(1)), 0),
+    );
+    advances(imported(), &proposal(6, 0, -1, block(2)));
+    let refusal = refused(imported(), &vote(at(5, 0, Step::Prevote), None, 0));
+    assert_eq!(refusal.cause(), "conflict");
+    assert_eq!(
+        refused(imported(), &proposal(5, 0, -1, block(1))).cause(),
+        "regression"
+    );
+    let (mut guard, _) = guard(imported());
+    let again = vote(at(5, 0, Step::Prevote), Some(block(1)), 9);
+    assert!(guard.permit(&again, None).unwrap().is_replay());
+}
+
+#[test]
+fn mark_beside_the_key_does_not_vouch_for_later_heights() {
+    // The signer's own state may have been lost at height 6 or any later one.
+    let (mut guard, store) = guard(imported());
+    let asked = proposal(7, 0, -1, block(1));
+    assert_eq!(guard.permit(&asked, None).unwrap_err().cause(), "held");
+    assert_eq!(guard.permit(&asked, None).unwrap_err().cause(), "held");
+    assert!(store.commits.lock().unwrap().is_empty());
+    assert!(guard.permit(&proposal(8, 0, -1, block(1)), None).is_ok());
 }
 
 #[test]

@@ -93,10 +93,15 @@ impl Disk for FileDisk {
     }
 
     fn check_in_place(&mut self) -> io::Result<()> {
-        let there = std::fs::metadata(&self.path)?;
+        let there = std::fs::metadata(&self.path).map_err(|e| {
+            io::Error::new(e.kind(), format!("{} is gone: {e}", self.path.display()))
+        })?;
         if (there.dev(), there.ino()) == self.inode {
             return Ok(());
         }
-        Err(io::Error::other("the file was replaced by another one"))
+        Err(io::Error::other(format!(
+            "{} was replaced by another one",
+            self.path.display()
+        )))
     }
 }

@@ -1,7 +1,7 @@
 //! The state as JSON: the file that tmkms reads and writes, and the one that CometBFT writes.
 //!
 //! tmkms: `{"height":"57","round":"0","step":2,"block_id":{"hash":…,"parts":{"total":1,"hash":…}}}`
-//! with steps 0, 1, 2. Ours adds `chain_id` and `sign_bytes`, which tmkms skips.
+//! with steps 0, 1, 2. Ours adds `chain_id`, `sign_bytes` and `checksum`, which tmkms skips.
 //! CometBFT (`privval/file.go`, `FilePVLastSignState`): `{"height":"57","round":0,"step":3,…}`
 //! with steps 1, 2, 3, and 0 for nothing signed. The round tells them apart: text in the one, a
 //! number in the other.
@@ -12,6 +12,8 @@ use guard::{Knowledge, Mark};
 use privval::{BlockId, Canonical, ChainId, Height, Hrs, Round, Step};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::error::Category;
+use sha2::{Digest as _, Sha256};
 
 /// A state document: of tmkms, of ours, or of CometBFT.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +24,8 @@ pub struct Document {
     pub knowledge: Knowledge,
     /// True when CometBFT wrote it.
     pub is_cometbft: bool,
+    /// True when it carries a checksum, which then fits: this signer wrote it.
+    pub has_checksum: bool,
 }
 
 /// What is wrong with a document.
@@ -43,9 +47,15 @@ pub enum DocumentError {
         /// What it should hold.
         expected: &'static str,
     },
-    /// Sign bytes of another place than the document says.
-    #[error("its sign bytes are not those of the height, round and step that it names")]
+    /// Sign bytes of another chain or place than the document says.
+    #[error("its sign bytes are not those of the chain, height, round and step that it names")]
     OtherSignBytes,
+    /// The content is not the one that was written.
+    #[error(
+        "its checksum does not fit: it was torn by a crash, or edited by hand (an edited one is \
+         read once its \"checksum\" and \"sign_bytes\" are taken out)"
+    )]
+    Checksum,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -59,6 +69,8 @@ struct Tmkms {
     chain_id: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sign_bytes: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    checksum: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -85,8 +97,8 @@ struct CometBft {
 impl Document {
     /// Reads a document of either kind.
     ///
-    /// tmkms writes height 0 when it starts without a state, so there it says that nothing is
-    /// known. In CometBFT's own file height 0 says that the node has signed nothing.
+    /// Height 0 says that nothing is known. tmkms writes it when it starts without a state, and a
+    /// node of the Cosmos SDK when it makes a new key file in the place of one that was moved.
     ///
     /// # Errors
     /// [`DocumentError`] when it is empty, cut, or holds what cannot be.
@@ -100,21 +112,22 @@ impl Document {
         if value.get("round").is_some_and(Value::is_number) {
             from_cometbft(&serde_json::from_value(value).map_err(shape)?)
         } else {
-            from_tmkms(&serde_json::from_value(value).map_err(shape)?)
+            from_tmkms(serde_json::from_value(value).map_err(shape)?)
         }
     }
 
     /// The document as one line of JSON that tmkms 0.15 reads.
     #[must_use]
     pub fn to_json(chain_id: &ChainId, knowledge: &Knowledge) -> String {
-        let document = match knowledge {
-            Knowledge::Nothing | Knowledge::Holding(_) => Tmkms {
+        let mut document = match knowledge {
+            Knowledge::Nothing | Knowledge::Holding(_) | Knowledge::Imported(_) => Tmkms {
                 height: "0".to_owned(),
                 round: "0".to_owned(),
                 step: 0,
                 block_id: None,
                 chain_id: Some(chain_id.to_string()),
                 sign_bytes: None,
+                checksum: None,
             },
             Knowledge::Mark(mark) => Tmkms {
                 height: mark.hrs().height.to_string(),
@@ -123,9 +136,36 @@ impl Document {
                 block_id: mark.block_id().map(TmkmsBlockId::new),
                 chain_id: Some(chain_id.to_string()),
                 sign_bytes: mark.signed().map(|c| hex::encode(c.sign_bytes())),
+                checksum: None,
             },
         };
-        serde_json::to_string(&document).unwrap_or_default()
+        document.checksum = Some(document.checksum());
+        document.to_json()
+    }
+}
+
+impl Tmkms {
+    fn to_json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// The first half of the SHA-256 of the other fields: enough to tell a torn document, whose
+    /// parts are of different ages, from a whole one.
+    fn checksum(&self) -> String {
+        debug_assert!(self.checksum.is_none());
+        let hash = Sha256::digest(self.to_json());
+        hex::encode(hash.get(..16).unwrap_or_default())
+    }
+
+    /// Takes the checksum out, and tells whether there was one.
+    fn check(&mut self) -> Result<bool, DocumentError> {
+        let Some(checksum) = self.checksum.take() else {
+            return Ok(false);
+        };
+        if checksum == self.checksum() {
+            return Ok(true);
+        }
+        Err(DocumentError::Checksum)
     }
 }
 
@@ -149,7 +189,8 @@ impl TmkmsBlockId {
     }
 }
 
-fn from_tmkms(document: &Tmkms) -> Result<Document, DocumentError> {
+fn from_tmkms(mut document: Tmkms) -> Result<Document, DocumentError> {
+    let has_checksum = document.check()?;
     let hrs = Hrs {
         height: height(&document.height)?,
         round: document
@@ -178,15 +219,16 @@ fn from_tmkms(document: &Tmkms) -> Result<Document, DocumentError> {
         .as_deref()
         .map(|id| ChainId::new(id).map_err(|e| value("chain_id", e, "a chain id")))
         .transpose()?;
-    let nothing = hrs.height.value() == 0;
+    if let (Some(chain_id), Some(signed)) = (&chain_id, &signed)
+        && chain_id != signed.chain_id()
+    {
+        return Err(DocumentError::OtherSignBytes);
+    }
     Ok(Document {
         chain_id: chain_id.or_else(|| signed.as_ref().map(|c| c.chain_id().clone())),
-        knowledge: if nothing {
-            Knowledge::Nothing
-        } else {
-            Knowledge::Mark(mark(signed, hrs, block_id))
-        },
+        knowledge: knowledge(signed, hrs, block_id),
         is_cometbft: false,
+        has_checksum,
     })
 }
 
@@ -207,15 +249,17 @@ fn from_cometbft(document: &CometBft) -> Result<Document, DocumentError> {
     let signed = sign_bytes(document.signbytes.as_deref(), hrs)?;
     Ok(Document {
         chain_id: signed.as_ref().map(|c| c.chain_id().clone()),
-        knowledge: Knowledge::Mark(mark(signed, hrs, None)),
+        knowledge: knowledge(signed, hrs, None),
         is_cometbft: true,
+        has_checksum: false,
     })
 }
 
-fn mark(signed: Option<Canonical>, hrs: Hrs, block_id: Option<BlockId>) -> Mark {
+fn knowledge(signed: Option<Canonical>, hrs: Hrs, block_id: Option<BlockId>) -> Knowledge {
     match signed {
-        Some(canonical) => Mark::Signed(canonical),
-        None => Mark::Floor { hrs, block_id },
+        _ if hrs.height.value() == 0 => Knowledge::Nothing,
+        Some(canonical) => Knowledge::Mark(Mark::Signed(canonical)),
+        None => Knowledge::Mark(Mark::Floor { hrs, block_id }),
     }
 }
 
@@ -246,16 +290,38 @@ fn hash(field: &'static str, text: &str) -> Result<[u8; 32], DocumentError> {
         .ok_or_else(|| value(field, text, "64 hexadecimal digits"))
 }
 
+/// A value that cannot be. A long one is not shown: somebody may have named a key file.
 fn value(field: &'static str, value: impl Display, expected: &'static str) -> DocumentError {
+    const MAX_SHOWN: usize = 20;
     let value = value.to_string();
+    let len = value.chars().count();
     DocumentError::Value {
         field,
-        value: value.chars().take(80).collect(),
+        value: if len <= MAX_SHOWN {
+            value
+        } else {
+            format!("a text of {len} characters")
+        },
         expected,
     }
 }
 
+/// Where it stops being a document. The parser's own words are left out where they would quote
+/// the content.
 #[allow(clippy::needless_pass_by_value)] // the shape that map_err wants
 fn shape(error: serde_json::Error) -> DocumentError {
-    DocumentError::Shape(error.to_string())
+    let text = error.to_string();
+    let what = match error.classify() {
+        Category::Eof => "it ends too early",
+        Category::Data if text.starts_with("missing field") => {
+            return DocumentError::Shape(text);
+        }
+        Category::Data => "a field has a value of the wrong kind",
+        Category::Syntax | Category::Io => "it is not JSON",
+    };
+    DocumentError::Shape(format!(
+        "{what}, line {} column {}",
+        error.line(),
+        error.column()
+    ))
 }

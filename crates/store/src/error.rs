@@ -83,7 +83,7 @@ pub enum OpenError {
     /// The file system refused.
     #[error("cannot {action} {}: {source}", .file.display())]
     Io {
-        /// "read", "create" or "write".
+        /// "read", "create", "write" and the like.
         action: &'static str,
         /// The file.
         file: PathBuf,

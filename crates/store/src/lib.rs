@@ -10,20 +10,26 @@
 //!   the document is written, in that order.
 //! - A write never touches the slot of the last mark, nor its disk sector: a torn write loses
 //!   the new mark, which was not signed yet, and never the old one.
-//! - At start the higher mark of ring and document wins. What a crash cannot explain stops the
-//!   start; nothing is ever repaired by guessing.
+//! - At start the higher mark of ring and document wins, and is made durable in both before it is
+//!   believed. What a crash cannot explain stops the start; nothing is repaired by guessing.
 //! - One process at a time: the ring is locked (`flock`) for as long as the store lives.
 
+mod directory;
 mod disk;
 mod document;
 mod error;
 mod file_store;
+mod home;
 mod merge;
+mod page;
 mod record;
+mod recovery;
 mod ring;
 
+pub use directory::{Directory, ring_path};
 pub use disk::{Disk, FileDisk};
 pub use document::{Document, DocumentError};
 pub use error::OpenError;
-pub use file_store::{FileStore, Opened, inspect, ring_path};
+pub use file_store::{FileStore, Opened, inspect};
+pub use home::{Home, StateFile};
 pub use ring::Ring;

@@ -70,7 +70,9 @@ impl Record {
         bytes.extend(self.sequence.to_le_bytes());
         match &self.knowledge {
             // What is held is not kept: after a restart the then first height is held.
-            Knowledge::Nothing | Knowledge::Holding(_) => bytes.push(NOTHING),
+            Knowledge::Nothing | Knowledge::Holding(_) | Knowledge::Imported(_) => {
+                bytes.push(NOTHING);
+            }
             Knowledge::Mark(Mark::Floor { hrs, block_id }) => {
                 bytes.push(FLOOR);
                 put_hrs(&mut bytes, *hrs);

@@ -16,7 +16,7 @@ use crate::record::{BLOCK, FIRST_SLOT_BLOCK, Record, SLOTS, decode_header, encod
 #[derive(Debug)]
 pub struct Ring<D> {
     disk: D,
-    sequence: u64,
+    newest: Record,
 }
 
 /// What a whole ring says.
@@ -31,8 +31,21 @@ impl<D: Disk> Ring<D> {
     pub(crate) fn new(disk: D, content: &Content) -> Self {
         Self {
             disk,
-            sequence: content.newest.sequence,
+            newest: content.newest.clone(),
         }
+    }
+
+    /// Writes the newest record once more and returns when it is durable.
+    ///
+    /// After a failed sync a record may be there to read and never reach the disk, because the
+    /// kernel takes its page for written; the next loss of power would take it away.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub(crate) fn refresh(&mut self) -> io::Result<()> {
+        self.disk
+            .write_at(slot_offset(self.newest.sequence), &self.newest.encode())?;
+        self.disk.sync()
     }
 
     /// Writes the next record and returns when it is durable.
@@ -43,6 +56,7 @@ impl<D: Disk> Ring<D> {
     pub fn append(&mut self, mark: &Mark) -> io::Result<()> {
         self.disk.check_in_place()?;
         let sequence = self
+            .newest
             .sequence
             .checked_add(1)
             .ok_or_else(|| io::Error::other("the ring's sequence number is used up"))?;
@@ -53,7 +67,7 @@ impl<D: Disk> Ring<D> {
         self.disk
             .write_at(slot_offset(sequence), &record.encode())?;
         self.disk.sync()?;
-        self.sequence = sequence;
+        self.newest = record;
         Ok(())
     }
 }
@@ -112,11 +126,10 @@ enum Slot {
 
 impl Slot {
     fn read(block: &[u8]) -> Self {
-        match Record::decode(block) {
-            Some(record) => Self::Record(record),
-            None if block.iter().all(|b| *b == 0) => Self::Empty,
-            None => Self::Spoiled,
+        if block == [0; BLOCK] {
+            return Self::Empty;
         }
+        Record::decode(block).map_or(Self::Spoiled, Self::Record)
     }
 }
 

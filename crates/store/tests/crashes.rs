@@ -110,7 +110,7 @@ proptest! {
         let block = (0..before.len() / 4096)
             .find(|b| before[b * 4096..(b + 1) * 4096] != after[b * 4096..(b + 1) * 4096])
             .unwrap();
-        let mut mixed = before.clone();
+        let mut mixed = before;
         for sector in (0..8).filter(|s| arrived & (1 << s) != 0) {
             let at = block * 4096 + sector * 512;
             mixed[at..at + 512].copy_from_slice(&after[at..at + 512]);

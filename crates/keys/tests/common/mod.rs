@@ -2,7 +2,7 @@
 #![allow(dead_code)]
 
 use guard::{Guard, Knowledge, Permit, RawBytesPolicy, Store, StoreError};
-use privval::{Canonical, ChainId};
+use privval::{Canonical, ChainId, RawBytes};
 
 /// `priv_validator_key.json` of an Ed25519 key.
 pub(crate) const ED25519_JSON: &str = include_str!("../data/ed25519.json");
@@ -31,7 +31,11 @@ impl Store for NoStore {
 pub(crate) fn permit(bytes: &[u8]) -> Permit {
     let chain_id = ChainId::new("test-1").unwrap();
     Guard::new(chain_id, Knowledge::Nothing, RawBytesPolicy::On, NoStore)
-        .permit_raw_bytes(bytes.to_vec())
+        .permit_raw_bytes(RawBytes {
+            chain_id: None,
+            content: bytes.to_vec(),
+            sign_bytes: bytes.to_vec(),
+        })
         .unwrap()
         .into()
 }

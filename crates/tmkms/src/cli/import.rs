@@ -212,16 +212,14 @@ fn tell_mark(args: &ImportArgs, mark: Option<&Found>, out: &mut dyn Write) -> Ou
 fn with_mark(found: &Found) -> String {
     let file = found.file.display();
     match &found.knowledge {
-        Knowledge::Mark(mark) if mark.hrs().height.value() > 0 => format!(
+        Knowledge::Mark(mark) => format!(
             "Imported the node's last signature, h/r/s {}, from {file}: the signer starts after it",
             mark.hrs()
         ),
-        Knowledge::Mark(_) => format!(
-            "The node has signed nothing yet, says {file}: the signer signs from the first height"
+        _ => format!(
+            "{file} says that nothing was signed yet: a chain at height 1 is signed at once; on \
+             any other the signer lets the height in progress pass before it signs"
         ),
-        Knowledge::Nothing | Knowledge::Holding(_) => {
-            format!("{file} does not say what was signed last: {WITHOUT_MARK}")
-        }
     }
 }
 

@@ -110,9 +110,8 @@ pub(super) fn on_signals(shutdown: &Shutdown) -> Result<signal_hook::iterator::H
                 } else {
                     "SIGINT"
                 };
-                // First the request: a log that nobody reads must not hold it up.
-                shutdown.ask();
                 info!(target: "tmkms::commands::start", "{name}: finishing the requests in hand");
+                shutdown.ask();
             }
         })?;
     Ok(handle)

@@ -40,12 +40,6 @@ pub(super) fn show(args: &StateArgs, out: &mut dyn Write) -> Outcome {
 }
 
 fn show_mark(mark: &Mark, out: &mut dyn Write) -> Outcome {
-    if mark.hrs().height.value() == 0 {
-        return Ok(writeln!(
-            out,
-            "last signed: nothing yet, and that is certain"
-        )?);
-    }
     writeln!(out, "last signed: {}", place(mark))?;
     let block = match (mark.block_id(), mark.signed()) {
         (Some(id), _) => hex_upper(&id.hash),
@@ -158,12 +152,6 @@ fn check_higher(chain_id: &ChainId, current: &Mark, wanted: &Mark) -> Outcome {
 }
 
 fn tell(chain_id: &ChainId, mark: &Mark, out: &mut dyn Write) -> Outcome {
-    if mark.hrs().height.value() == 0 {
-        return Ok(writeln!(
-            out,
-            "Nothing was signed on chain {chain_id} yet: the signer signs from the first height"
-        )?);
-    }
     Ok(writeln!(
         out,
         "Chain {chain_id} was signed up to {}: the signer starts after it",

@@ -69,6 +69,10 @@ fn connect_tcp(addr: &TcpAddress, shutdown: &Shutdown) -> Result<TcpStream, Trou
                 tune(&stream).map_err(Trouble::Io)?;
                 return Ok(stream);
             }
+            // On TCP it is no file's owner that forbids it, but a firewall or a route.
+            Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
+                trouble = Trouble::Unreachable(e);
+            }
             Err(e) => trouble = connecting(e),
         }
         if shutdown.is_asked() {

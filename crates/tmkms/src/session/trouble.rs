@@ -63,6 +63,9 @@ impl Trouble {
             ErrorKind::NotFound => Self::NoSocket,
             ErrorKind::PermissionDenied => Self::Denied(error),
             ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => Self::Unreachable(error),
+            ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted => {
+                Self::Handshake(HandshakeFailure::ClosedBeforeFirstByte)
+            }
             _ => Self::Io(error),
         }
     }

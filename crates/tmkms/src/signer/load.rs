@@ -169,7 +169,6 @@ fn look(chain: &config::Chain, key: &config::Softsign) -> Result<String, LoadErr
         (_, floor) => floor,
     };
     Ok(match mark {
-        Some(mark) if mark.hrs().height.value() == 0 => "nothing signed yet".to_owned(),
         Some(mark) => format!("last signed at h/r/s {}", mark.hrs()),
         None => "nothing signed that is known of".to_owned(),
     })
@@ -347,20 +346,21 @@ impl State<'_> {
     fn take_mark_beside(&mut self, key: &config::Softsign) -> Result<(), LoadError> {
         let key_file = &key.path.value;
         let floor = mark::floor(key_file, &self.chain.id).map_err(|e| mark_error(key, e))?;
-        match floor {
-            Some(mark) if self.is_higher(&mark) => {
-                let file = mark::mark_path(key_file);
-                info!(
-                    "[{}] going on from {}, which the node had signed before its key was \
-                     imported ({})",
-                    self.chain.id,
-                    mark.hrs(),
-                    file.display()
-                );
-                self.raise(mark)
-            }
-            _ => Ok(()),
+        let Some(mark) = floor.filter(|mark| self.is_higher(mark)) else {
+            return Ok(());
+        };
+        info!(
+            "[{}] the node had signed up to {} before its key was imported ({})",
+            self.chain.id,
+            mark.hrs(),
+            mark::mark_path(key_file).display()
+        );
+        if self.mark().is_some() {
+            return self.raise(mark);
         }
+        // Not written: when the state is lost later, the mark is still there, and old.
+        self.opened.knowledge = Knowledge::Imported(mark);
+        Ok(())
     }
 
     fn take_hook(&mut self) -> Result<(), LoadError> {
@@ -409,7 +409,10 @@ impl State<'_> {
     }
 
     fn is_higher(&self, floor: &Mark) -> bool {
-        self.mark().is_none_or(|mark| floor.hrs() > mark.hrs())
+        match &self.opened.knowledge {
+            Knowledge::Mark(mark) | Knowledge::Imported(mark) => floor.hrs() > mark.hrs(),
+            Knowledge::Nothing | Knowledge::Holding(_) => true,
+        }
     }
 
     fn is_too_far(&self, floor: &Mark) -> bool {
@@ -433,9 +436,17 @@ impl State<'_> {
 
     fn tell(&self) {
         let chain = &self.chain.id;
-        match self.mark() {
-            Some(mark) => info!("[{chain}] last signed at h/r/s {}", mark.hrs()),
-            None => warn!(
+        match &self.opened.knowledge {
+            Knowledge::Mark(mark) => info!("[{chain}] last signed at h/r/s {}", mark.hrs()),
+            Knowledge::Imported(mark) => warn!(
+                "[{chain}] no state: {} is new. Signing goes on after {}; if the chain is more \
+                 than one height past it, the height in progress is let pass first, because it \
+                 may have been signed since. If a state or a backup exists, stop and run `tmkms \
+                 state import`",
+                self.chain.state_file.value.display(),
+                mark.hrs()
+            ),
+            Knowledge::Nothing | Knowledge::Holding(_) => warn!(
                 "[{chain}] no state: {} is new. A chain at height 1 is signed at once; on any \
                  other the height in progress is let pass first, because it may have been signed \
                  elsewhere. If a state or a backup exists, stop and run `tmkms state import`",

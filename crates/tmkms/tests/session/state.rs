@@ -105,7 +105,7 @@ fn without_state_the_height_in_progress_is_held_and_the_next_is_signed() {
     ] {
         let why = asker.refused(&message);
         assert!(
-            why.starts_with("held at height 70: there is no state file"),
+            why.starts_with("held at height 70: this signer has no state from before"),
             "{why}"
         );
     }
@@ -161,7 +161,7 @@ fn put_mark(home: &Home, mark: &str) {
 fn mark_beside_the_key_is_the_floor_when_the_state_is_missing() {
     let rig = with_mark(r#"{"height":"50","round":1,"step":2}"#);
     rig.tmkms
-        .wait_for("going on from 50/1/1, which the node had signed before its key was imported");
+        .wait_for("the node had signed up to 50/1/1 before its key was imported");
     let mut asker = rig.accept();
     asker.refused(&precommit(50, "a"));
     asker.refused(&prevote_in_round(50, 1, "a"));
@@ -200,9 +200,32 @@ fn mark_beside_the_key_never_lowers_the_state() {
 }
 
 #[test]
-fn mark_of_a_node_that_signed_nothing_lets_signing_begin_anywhere() {
-    let rig = with_mark(r#"{"height":"0","round":0,"step":0}"#);
-    rig.accept().sign(&prevote(70, "a"));
+fn mark_of_a_node_that_signed_nothing_vouches_for_the_first_height_only() {
+    // A node writes the same beside the decoy key that it makes when its own was moved away.
+    let nothing = r#"{"height":"0","round":0,"step":0}"#;
+    with_mark(nothing).accept().sign(&prevote(1, "a"));
+    let rig = with_mark(nothing);
+    let mut asker = rig.accept();
+    let why = asker.refused(&prevote(70, "a"));
+    assert!(why.starts_with("held at height 70"), "{why}");
+    asker.sign(&prevote(71, "a"));
+}
+
+#[test]
+fn state_that_was_lost_after_an_import_is_not_signed_over() {
+    let rig = with_mark(r#"{"height":"50","round":0,"step":3}"#);
+    let mut asker = rig.accept();
+    for height in 51..=53 {
+        asker.sign(&prevote(height, "a"));
+    }
+    rig.tmkms.stop();
+    fs::remove_dir_all(rig.home.path("state")).unwrap();
+    fs::create_dir(rig.home.path("state")).unwrap();
+    let _tmkms = rig.home.start();
+    let mut asker = Asker::new(rig.node.accept(PATIENCE).unwrap());
+    let why = asker.refused(&prevote(53, "b"));
+    assert!(why.starts_with("held at height 53"), "{why}");
+    asker.sign(&prevote(54, "a"));
 }
 
 #[test]
