@@ -1,0 +1,36 @@
+//! A simulator of everything that can go wrong around the signer's state.
+//!
+//! The real guard and the real store run over a simulated disk, network and clock, in one
+//! thread, entirely determined by a seed. Nodes retry, race, fork and lie; the disk loses, tears
+//! and refuses writes; processes crash between any two operations; files are replaced and
+//! restored. An oracle that knows only what the world sees watches four promises:
+//!
+//! 1. No two released signatures conflict: for one height, round and step all are over the same
+//!    bytes.
+//! 2. No released signature is missing from what a start finds.
+//! 3. A signer in good health signs every legitimate request, and starts.
+//! 4. After a failed write or sync nothing is permitted until a restart.
+//!
+//! What is assumed: a synced write stays; a write that was interrupted leaves, at each byte, the
+//! old one or the new one. What nothing can detect is not simulated: both files restored from
+//! backups at once, or one of them while the other is known to be behind.
+
+mod home;
+mod inode;
+mod machine;
+mod node;
+mod operator;
+mod oracle;
+#[cfg(test)]
+mod pairs;
+mod rng;
+mod run;
+mod schedule;
+mod stats;
+mod subject;
+
+pub use home::{SimDisk, SimHome};
+pub use oracle::Violation;
+pub use run::{Found, Report, run, run_of, run_schedule, run_schedule_of, trace, trace_of};
+pub use stats::Stats;
+pub use subject::{Permitted, Process, Real, StartError, Started, Subject, guarded, open};
