@@ -2,7 +2,7 @@
 //!
 //! Each is checked when it is made, so that nothing further in has to check it again.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
 /// The longest chain id that CometBFT accepts, in bytes (`types/genesis.go`, `MaxChainIDLen`).
@@ -203,11 +203,12 @@ impl BlockId {
     /// The first five bytes of the hash in upper-case hexadecimal, as log lines show it.
     #[must_use]
     pub fn prefix(&self) -> String {
-        self.hash
-            .iter()
-            .take(5)
-            .map(|b| format!("{b:02X}"))
-            .collect()
+        let mut text = String::with_capacity(10);
+        for byte in self.hash.iter().take(5) {
+            // Writing into a `String` cannot fail.
+            let _ = write!(text, "{byte:02X}");
+        }
+        text
     }
 }
 

@@ -340,13 +340,13 @@ proptest! {
         framed[at] = byte;
         let mut deframer = Deframer::new();
         deframer.push(&framed);
-        if let Ok(Some(message)) = deframer.next_message() {
-            if let Request::SignVote(request) = Request::parse(&message) {
-                prop_assert_eq!(
-                    Canonical::parse(&request.canonical().sign_bytes()).unwrap(),
-                    request.canonical()
-                );
-            }
+        if let Ok(Some(message)) = deframer.next_message()
+            && let Request::SignVote(request) = Request::parse(&message)
+        {
+            prop_assert_eq!(
+                Canonical::parse(&request.canonical().sign_bytes()).unwrap(),
+                request.canonical()
+            );
         }
         let error = RemoteError { code: 1, description };
         prop_assert!(Reply::refusal(Subject::Vote, &error).encode().len() <= NODE_READ_LIMIT);

@@ -91,7 +91,7 @@ fn explore(arguments: &Arguments) -> bool {
         println!("{}", progress(report));
     });
     println!("{}\n{}", progress(&report), report.stats);
-    for Found { seed, violation } in report.found.iter().take(100000) {
+    for Found { seed, violation } in report.found.iter().take(10) {
         println!("VIOLATION: {violation}\n  `sim --seed {seed}` tells how it came to that");
     }
     report.found.is_empty()
@@ -106,4 +106,33 @@ fn progress(report: &Report) -> String {
         report.stats.kills + report.stats.power_losses,
         report.found.len()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Arguments, String> {
+        Arguments::parse(line.split_whitespace().map(str::to_owned))
+    }
+
+    #[test]
+    fn options_are_taken_in_any_order() {
+        let expected = Arguments {
+            schedules: Some(10),
+            seconds: None,
+            seed: Some(7),
+        };
+        assert_eq!(parse("--seed 7 --schedules 10"), Ok(expected));
+        assert_eq!(parse(""), Ok(Arguments::default()));
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let text = |line| parse(line).err().unwrap_or_default();
+        assert_eq!(text("--sed 7"), "`--sed` is not an option of sim");
+        assert_eq!(text("--seed"), "--seed needs a number");
+        assert_eq!(text("--seed x"), "--seed needs a number, got `x`");
+        assert_eq!(text("--seconds -1"), "--seconds needs a number, got `-1`");
+    }
 }

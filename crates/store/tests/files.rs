@@ -1,5 +1,10 @@
 //! The store on a real file system.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)] // a test may panic
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)] // a test may panic
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -18,7 +18,7 @@ use rules::{Loose, Rule};
 use sim::{Subject, Violation, run_of, run_schedule_of};
 
 /// How many schedules a flaw may go unnoticed.
-const PATIENCE: u64 = 2000;
+const PATIENCE: u64 = 10_000;
 
 /// Asserts that a broken signer is found out, by what it breaks.
 fn is_found<S: Subject>(is_expected: fn(&Violation) -> bool) {
