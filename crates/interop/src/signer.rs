@@ -77,6 +77,14 @@ reconnect = true
         .unwrap();
     }
 
+    /// Tells our signer what its key has signed before, so that it does not hold
+    /// the first height that it is asked for (`tmkms state import --height`).
+    pub fn count_as_signed(&self, height: u64) {
+        run(Command::new(tmkms())
+            .args(["state", "import", "--height", &height.to_string(), "-c"])
+            .arg(self.save()));
+    }
+
     /// Writes tmkms.toml and starts our binary on it.
     pub fn start(&self) -> Signer {
         self.start_with(&tmkms())
@@ -84,8 +92,13 @@ reconnect = true
 
     /// Writes tmkms.toml and starts `binary` on it.
     pub fn start_with(&self, binary: &Path) -> Signer {
-        std::fs::write(self.path("tmkms.toml"), &self.config).unwrap();
-        Signer::start(binary, &self.path("tmkms.toml"))
+        Signer::start(binary, &self.save())
+    }
+
+    fn save(&self) -> PathBuf {
+        let path = self.path("tmkms.toml");
+        std::fs::write(&path, &self.config).unwrap();
+        path
     }
 
     /// A path below the directory.

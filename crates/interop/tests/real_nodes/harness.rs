@@ -17,6 +17,8 @@ fn a_fresh_state_passes_and_a_regression_is_answered_with_an_error() {
     let mut home = SignerHome::new(dir.path().join("signer"));
     home.add_chain(CHAIN_ID, &node.path("config/priv_validator_key.json"));
     home.add_node(CHAIN_ID, &address, "v0.34");
+    // The harness begins at height 100, which a signer without a past would hold.
+    home.count_as_signed(1);
     let signer = home.start();
 
     let (code, output) = run_harness(&node.path("."), &address, &dir.path().join("first.log"));
