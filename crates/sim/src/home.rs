@@ -204,3 +204,58 @@ fn undisturbed(verdict: Verdict) -> io::Result<()> {
         Verdict::Refuse(e) | Verdict::Partly(e) | Verdict::Afterwards(e) => Err(e),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Rng;
+    use crate::schedule::chain_id;
+    use crate::subject::open;
+
+    /// What a start does, after this was done to the files that an earlier one left.
+    fn second_start(meanwhile: impl Fn(&Machine)) -> Vec<String> {
+        let machine = Machine::new(Rng::new(1), true);
+        let first = open(SimHome::new(&machine), &chain_id(), None);
+        assert!(first.is_ok());
+        drop(first);
+        meanwhile(&machine);
+        let before = machine.state().trace.iter().flatten().count();
+        assert!(open(SimHome::new(&machine), &chain_id(), None).is_ok());
+        let lines = machine.take_trace().split_off(before);
+        lines.iter().map(|line| line.trim().to_owned()).collect()
+    }
+
+    #[test]
+    fn start_syncs_each_file_before_it_writes_the_other() {
+        let expected = [
+            "sync the directory",
+            "write Ring at 4096, 512 bytes",
+            "sync Document",
+            "write Ring at 12288, 4096 bytes",
+            "sync Ring",
+            "write Document at 0, 4096 bytes",
+            "sync Document",
+        ];
+        assert_eq!(second_start(|_| {}), expected);
+    }
+
+    #[test]
+    fn start_puts_the_mark_of_tmkms_into_the_ring_before_it_replaces_the_document() {
+        let by_tmkms = br#"{"height":"9","round":"0","step":2,"block_id":null}"#;
+        let done = second_start(|machine| {
+            machine.put(StateFile::Document, Some(by_tmkms.to_vec()), true);
+        });
+        let expected = [
+            "sync the directory",
+            "write Ring at 4096, 512 bytes",
+            "sync Document",
+            "write Ring at 12288, 4096 bytes",
+            "sync Ring",
+            "write Ring at 16384, 4096 bytes",
+            "sync Ring",
+            "make Document",
+            "sync the directory",
+        ];
+        assert_eq!(done, expected);
+    }
+}

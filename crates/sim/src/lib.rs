@@ -12,8 +12,14 @@
 //! 4. After a failed write or sync nothing is permitted until a restart.
 //!
 //! What is assumed: a synced write stays; a write that was interrupted leaves, at each byte, the
-//! old one or the new one. What nothing can detect is not simulated: both files restored from
-//! backups at once, or one of them while the other is known to be behind.
+//! old one or the new one; tmkms goes on from a document that is current.
+//!
+//! What nothing can detect is not simulated: both files restored from backups at once, or one of
+//! them while the other is behind; a lagging node as the first to ask a signer without any past.
+//!
+//! Two things stop a start for a person to decide, and are counted: tmkms signed another block
+//! where this signer had committed one without releasing it; and a document cut in the middle of
+//! its height, round or step (inside a sector, which no disk does), since it looks like an edit.
 
 mod home;
 mod inode;

@@ -72,7 +72,7 @@ impl Node {
             Wish::NextStep | Wish::OtherChain => (next_step(self.place), 0),
             Wish::NextRound => (next_round(self.place), 0),
             Wish::NextHeight => (next_height(self.place.max(view.tip), 1), 0),
-            Wish::Leap => (next_height(view.tip, rng.between(2, 5000)), 0),
+            Wish::Leap => (leap(rng, view.tip), 0),
             Wish::Again => (last, 0),
             Wish::Catch => (view.tip, 0),
             Wish::Fork => (last, rng.between(1, 2)),
@@ -131,6 +131,12 @@ pub(crate) fn next_height(hrs: Hrs, by: usize) -> Hrs {
         round: Round::default(),
         step: Step::Propose,
     }
+}
+
+/// Far ahead, rarely so far that the numbers get long.
+fn leap(rng: &mut Rng, tip: Hrs) -> Hrs {
+    let by = if rng.one_in(8) { 1 << 40 } else { 5000 };
+    next_height(tip, rng.between(2, by))
 }
 
 fn next_round(hrs: Hrs) -> Hrs {

@@ -229,3 +229,16 @@ fn document_carries_a_checksum_that_tmkms_skips_and_an_edit_breaks() {
     assert!(!document.has_checksum);
     assert_ne!(document.knowledge, Knowledge::Nothing);
 }
+
+#[test]
+fn document_replaced_underneath_stops_the_signing() {
+    let home = Home::new();
+    let mut store = home.open().store;
+    store.commit(&at(57)).unwrap();
+    let copy = home.document();
+    fs::remove_file(&home.state).unwrap();
+    fs::write(&home.state, &copy).unwrap();
+    let error = store.commit(&at(58)).unwrap_err().to_string();
+    assert!(error.contains("was replaced by another one"), "{error}");
+    assert_eq!(home.document(), copy, "and it is left alone");
+}
