@@ -10,6 +10,7 @@ use guard::Knowledge;
 use privval::{ChainId, Height, Hrs, Round, Step};
 
 use crate::document::{Document, DocumentError};
+use crate::record::padded;
 
 /// The size on disk.
 const LEN: usize = 4096;
@@ -55,10 +56,9 @@ impl Page {
 
     /// The bytes to write.
     pub(crate) fn bytes(chain_id: &ChainId, knowledge: &Knowledge) -> Vec<u8> {
-        let mut bytes = Document::to_json(chain_id, knowledge).into_bytes();
-        debug_assert!(bytes.len() <= LEN - END.len());
-        bytes.resize(LEN - END.len(), b' ');
-        bytes.extend(END);
+        let json = Document::to_json(chain_id, knowledge);
+        let mut bytes = padded(json.as_bytes(), b' ', LEN - END.len());
+        bytes.extend_from_slice(END);
         bytes
     }
 }

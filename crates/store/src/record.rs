@@ -39,7 +39,7 @@ pub(crate) fn encode_header(chain_id: &str) -> Vec<u8> {
     let mut bytes = MAGIC.to_vec();
     bytes.extend(VERSION.to_le_bytes());
     put_bytes(&mut bytes, chain_id.as_bytes());
-    seal(bytes)
+    seal(&bytes)
 }
 
 /// The chain id in a header.
@@ -83,7 +83,7 @@ impl Record {
                 put_bytes(&mut bytes, &canonical.sign_bytes());
             }
         }
-        seal(bytes)
+        seal(&bytes)
     }
 
     /// Reads a block; `None` when it is torn, empty or not a record.
@@ -114,11 +114,20 @@ impl Record {
 
 /// Pads to a block and puts the hash at its end. The content is far shorter than a block: sign
 /// bytes have under 300 bytes.
-fn seal(mut bytes: Vec<u8>) -> Vec<u8> {
-    debug_assert!(bytes.len() <= PAYLOAD);
-    bytes.resize(PAYLOAD, 0);
-    let hash = Sha256::digest(&bytes);
-    bytes.extend(hash);
+fn seal(content: &[u8]) -> Vec<u8> {
+    let mut block = padded(content, 0, PAYLOAD);
+    let hash = Sha256::digest(&block);
+    block.extend_from_slice(&hash);
+    block
+}
+
+/// The content, and so many times `with` after it that all has this length.
+pub(crate) fn padded(content: &[u8], with: u8, len: usize) -> Vec<u8> {
+    debug_assert!(content.len() <= len);
+    let mut bytes = vec![with; len];
+    for (to, from) in bytes.iter_mut().zip(content) {
+        *to = *from;
+    }
     bytes
 }
 

@@ -10,7 +10,7 @@ use std::io;
 use guard::{Knowledge, Mark};
 
 use crate::disk::Disk;
-use crate::record::{BLOCK, FIRST_SLOT_BLOCK, Record, SLOTS, decode_header, encode_header};
+use crate::record::{BLOCK, FIRST_SLOT_BLOCK, Record, SLOTS, decode_header, encode_header, padded};
 
 /// The marks of one chain, newest last.
 #[derive(Debug)]
@@ -78,10 +78,11 @@ pub(crate) fn new_ring(chain_id: &str, knowledge: &Knowledge) -> Vec<u8> {
         sequence: 1,
         knowledge: knowledge.clone(),
     };
-    let mut bytes = encode_header(chain_id);
-    bytes.resize(ring_len(), 0);
+    let mut bytes = padded(&encode_header(chain_id), 0, ring_len());
     let start = usize::try_from(slot_offset(1)).unwrap_or_default();
-    bytes.splice(start..start + BLOCK, first.encode());
+    if let Some(slot) = bytes.get_mut(start..start + BLOCK) {
+        slot.copy_from_slice(&first.encode());
+    }
     bytes
 }
 
