@@ -64,6 +64,12 @@ const COMMANDS: &[Command] = &[
         run: |arguments| package::run("sim", arguments),
     },
     Command {
+        name: "crash",
+        arguments: "[--kills N]",
+        help: "the real process, killed at every system call and on disks that fail or lose power (--help)",
+        run: |arguments| package::run("crash", arguments),
+    },
+    Command {
         name: "help",
         arguments: "",
         help: "this text",

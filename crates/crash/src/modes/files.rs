@@ -1,0 +1,264 @@
+//! What hands do to the files: removed, replaced, put back, cut, used twice; under a running
+//! signer, and while it is down.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::halting::halted;
+use super::life::{asked, bury_silently, connected, live, live_well};
+use super::{Context, Mode};
+use crate::autopsy::{Death, Finding};
+use crate::error::CrashError;
+use crate::home::Home;
+use crate::process::SignerProcess;
+use crate::report::Report;
+use crate::script::next_height;
+use crate::world::{Model, Plan, Transport, World};
+
+/// The mode.
+pub const MODE: Mode = Mode {
+    name: "files",
+    help: "state files removed, replaced, put back, cut or used twice, running or not",
+    run,
+};
+
+/// Something that is done to the files.
+type Deed = fn(&Files) -> Result<(), CrashError>;
+
+/// The files, and where copies of them from an earlier time are.
+struct Files {
+    ring: PathBuf,
+    document: PathBuf,
+}
+
+impl Files {
+    fn of(home: &Home) -> Self {
+        Self {
+            ring: home.ring_file(),
+            document: home.state_file(),
+        }
+    }
+}
+
+/// While it runs: each must stop the signing, and the next start be good.
+const UNDER_IT: &[(&str, Deed)] = &[
+    ("the ring is removed", |files| remove(&files.ring)),
+    ("the document is removed", |files| remove(&files.document)),
+    ("the ring is replaced by a copy", |files| {
+        replace(&files.ring)
+    }),
+    ("the document is replaced by a copy", |files| {
+        replace(&files.document)
+    }),
+];
+
+/// While it is down: it goes on as it should, or does not start and says why.
+const MEANWHILE: &[(&str, Deed)] = &[
+    ("the ring is removed", |files| remove(&files.ring)),
+    ("the document is removed", |files| remove(&files.document)),
+    ("the ring is put back", |files| put_back(&files.ring)),
+    ("the document is put back", |files| {
+        put_back(&files.document)
+    }),
+    ("the document is emptied", |files| cut(&files.document, 0)),
+    ("the document is cut", |files| cut(&files.document, 100)),
+    ("the ring is emptied", |files| cut(&files.ring, 0)),
+    ("the ring is cut", |files| cut(&files.ring, 20_000)),
+];
+
+fn run(context: &Context) -> Result<Report, CrashError> {
+    let started = Instant::now();
+    let mut report = Report::new(MODE.name);
+    for (what, deed) in UNDER_IT {
+        let mut world = begin(context, &format!("files, {what} under it"), &mut report)?;
+        let files = Files::of(&world.home);
+        let signer = halted(&mut world, &context.launch, &mut report, || deed(&files))?;
+        bury_silently(signer, &mut report)?;
+        // The document may be gone, as after a loss of power.
+        if let Finding::NeedsOperator(text) = world.autopsy(Death::Machine) {
+            world.ledger.violation(text);
+        }
+        live_well(context, &mut world, &mut report)?;
+        report.add(&world.ledger);
+    }
+    for (what, deed) in MEANWHILE {
+        let mut world = begin(context, &format!("files, {what} meanwhile"), &mut report)?;
+        meanwhile(context, &mut world, what, *deed, &mut report)?;
+        report.add(&world.ledger);
+    }
+    for whole in [directory_is_removed, second_signer_does_not_start] {
+        let mut world = begin(context, "files", &mut report)?;
+        whole(context, &mut world, &mut report)?;
+        report.add(&world.ledger);
+    }
+    report.took = started.elapsed();
+    Ok(report)
+}
+
+/// A chain with some signatures, and a copy of its state from before the last of them.
+fn begin(context: &Context, what: &str, report: &mut Report) -> Result<World, CrashError> {
+    let mut world = context.world(Transport::Unix, context.rng(what))?;
+    world.ledger.enter(context.place(what));
+    live(&mut world, &context.launch, &Plan::plain(7), None, report)?;
+    for file in [world.home.state_file(), world.home.ring_file()] {
+        fs::copy(&file, old(&file)).map_err(CrashError::doing("copy the state"))?;
+    }
+    live(&mut world, &context.launch, &Plan::plain(7), None, report)?;
+    Ok(world)
+}
+
+fn meanwhile(
+    context: &Context,
+    world: &mut World,
+    what: &str,
+    deed: Deed,
+    report: &mut Report,
+) -> Result<(), CrashError> {
+    deed(&Files::of(&world.home))?;
+    report.faults += 1;
+    match world.autopsy(Death::Machine) {
+        Finding::Recovered => {
+            report.notes.push(format!("{what} meanwhile: it goes on"));
+            live_well(context, world, report)
+        }
+        Finding::NeedsOperator(_) => {
+            let text = refuses_to_start(context, world, report)?;
+            report
+                .notes
+                .push(format!("{what} meanwhile: it does not start: {text}"));
+            Ok(())
+        }
+    }
+}
+
+/// It must end with an error that names the state.
+fn refuses_to_start(
+    context: &Context,
+    world: &mut World,
+    report: &mut Report,
+) -> Result<String, CrashError> {
+    let mut signer = SignerProcess::start(&context.launch, &world.home)?;
+    report.lives += 1;
+    let status = signer.wait(Duration::from_secs(10));
+    let output = signer.output();
+    if status.is_none_or(|status| status.success()) || !output.contains("state.json") {
+        world.ledger.violation(format!(
+            "with its state unusable the signer ended with {status:?} and said {output:?}"
+        ));
+    }
+    signer.kill()?;
+    let path = world.home.path().display().to_string();
+    let last = output.lines().last().unwrap_or_default();
+    Ok(last.replace(&path, "HOME"))
+}
+
+/// The whole directory goes while it signs. Then it does not start; once the directory is made
+/// again it knows nothing, and lets pass the height that the node is at.
+fn directory_is_removed(
+    context: &Context,
+    world: &mut World,
+    report: &mut Report,
+) -> Result<(), CrashError> {
+    world
+        .ledger
+        .enter(context.place("files, directory removed"));
+    let directory = world.home.state_directory();
+    report.faults += 1;
+    let signer = asked(world, &context.launch, |signer| {
+        signer.talk(&Plan::mixed(3))?;
+        fs::remove_dir_all(&directory).map_err(CrashError::doing("remove the state"))?;
+        let next = signer.world.script.plain(signer.world.model.mark.as_ref());
+        signer.ask(&next, &Plan::mixed(0).with_faults())
+    })?;
+    if !world.model.has_halted {
+        let text = "the state was removed, and the signer went on signing";
+        world.ledger.violation(text);
+    }
+    bury_silently(signer, report)?;
+    let text = refuses_to_start(context, world, report)?;
+    report.notes.push(format!(
+        "the directory is removed: it does not start: {text}"
+    ));
+    fs::create_dir(&directory).map_err(CrashError::doing("make the state directory"))?;
+    forgets_and_holds(context, world, report)
+}
+
+fn forgets_and_holds(
+    context: &Context,
+    world: &mut World,
+    report: &mut Report,
+) -> Result<(), CrashError> {
+    let Some(released) = world.ledger.highest().map(|r| r.canonical.clone()) else {
+        return Ok(());
+    };
+    world.model = Model::default();
+    connected(world, &context.launch, report, |signer| {
+        let plan = Plan::mixed(0);
+        for _ in 0..20 {
+            let conflict = signer.world.script.conflicting(&released);
+            signer.ask(&conflict, &plan)?;
+        }
+        let next = signer.world.script.at(next_height(released.hrs()));
+        // The height after the held one is where it begins.
+        signer.world.model.mark = Some(released.clone());
+        signer.ask(&next, &plan)
+    })
+}
+
+fn second_signer_does_not_start(
+    context: &Context,
+    world: &mut World,
+    report: &mut Report,
+) -> Result<(), CrashError> {
+    world.ledger.enter(context.place("files, a second signer"));
+    let launch = context.launch.clone();
+    report.faults += 1;
+    connected(world, &launch, report, |signer| {
+        signer.talk(&Plan::mixed(5))?;
+        let mut second = SignerProcess::start(&launch, &signer.world.home)?;
+        let status = second.wait(Duration::from_secs(10));
+        let output = second.output();
+        let says_why = output.contains("is in use by another signer");
+        if status.is_none_or(|status| status.success()) || !says_why {
+            signer.world.ledger.violation(format!(
+                "a second signer on one state ended with {status:?} and said {output:?}"
+            ));
+        }
+        signer.talk(&Plan::mixed(20))
+    })?;
+    report.lives += 1;
+    live_well(context, world, report)
+}
+
+fn remove(file: &Path) -> Result<(), CrashError> {
+    fs::remove_file(file).map_err(CrashError::doing("remove a state file"))
+}
+
+/// As an editor or tmkms does: another file takes the name.
+fn replace(file: &Path) -> Result<(), CrashError> {
+    let copy = file.with_extension("copy");
+    fs::copy(file, &copy).map_err(CrashError::doing("copy a state file"))?;
+    fs::rename(copy, file).map_err(CrashError::doing("replace a state file"))
+}
+
+fn put_back(file: &Path) -> Result<(), CrashError> {
+    fs::copy(old(file), file)
+        .map(drop)
+        .map_err(CrashError::doing("put back a state file"))
+}
+
+fn cut(file: &Path, length: u64) -> Result<(), CrashError> {
+    fs::File::options()
+        .write(true)
+        .open(file)
+        .and_then(|file| file.set_len(length))
+        .map_err(CrashError::doing("cut a state file"))
+}
+
+/// Beside the home's state directory, which the signer does not look into.
+fn old(file: &Path) -> PathBuf {
+    let name = file.file_name().unwrap_or_default();
+    let directory = file.parent().and_then(Path::parent);
+    directory.unwrap_or(Path::new(".")).join(name)
+}
