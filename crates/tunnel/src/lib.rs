@@ -1,0 +1,10 @@
+//! WireGuard in user space: no kernel module, no TUN device, no privileges.
+//!
+//! Invariants:
+//! - Private and pre-shared keys have no `Debug` and are zeroized on drop.
+
+pub mod key;
+pub mod spec;
+
+pub use key::{KeyError, PresharedKey, PrivateKey, PublicKey};
+pub use spec::{Endpoint, Host, Interface, Peer, Spec};
