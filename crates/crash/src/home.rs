@@ -1,6 +1,7 @@
 //! A directory with everything that one signer needs: key, identity, tmkms.toml, state.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use keys::{Algorithm, Overwrite, generate, generate_identity, write_identity, write_key};
@@ -29,6 +30,7 @@ impl Home {
             .map_err(home)?;
         let at = directory.path();
         fs::create_dir(at.join("state")).map_err(home)?;
+        fs::create_dir(at.join("run")).map_err(home)?;
         let key = generate(Algorithm::Ed25519).map_err(home)?;
         write_key(&at.join("consensus.key"), &key, Overwrite::Refuse).map_err(home)?;
         let identity = generate_identity().map_err(home)?;
@@ -108,6 +110,26 @@ impl Home {
     #[must_use]
     pub fn log(&self) -> PathBuf {
         self.path().join("log")
+    }
+
+    /// Where the signer keeps its memory of this boot. It is kept over a loss of power here, which
+    /// is harder than it is: it must never know more than the disk.
+    #[must_use]
+    pub fn run_directory(&self) -> PathBuf {
+        self.path().join("run")
+    }
+
+    /// Removes the memory of this boot, as a reboot does.
+    ///
+    /// # Errors
+    /// [`CrashError::System`].
+    pub fn forget_boot(&self) -> Result<(), CrashError> {
+        match fs::remove_dir_all(self.run_directory().join("tmkms")) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(CrashError::doing("remove the memory of this boot")(error))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Removes every file in the state directory.

@@ -200,7 +200,9 @@ mod tests {
             let knowledge = Knowledge::Nothing;
             let chain = asked.chain_id().clone();
             let mut guard = Guard::new(chain, knowledge, RawBytesPolicy::Off, NoStore);
-            let permit = guard.permit(asked, None).unwrap();
+            let permit = guard
+                .permit(asked, None, std::time::Instant::now())
+                .unwrap();
             Signed {
                 timestamp: permit.timestamp(),
                 signature: self.0.sign(permit.into()).unwrap().to_bytes().to_vec(),

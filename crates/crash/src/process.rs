@@ -131,6 +131,7 @@ impl SignerProcess {
             .map_err(CrashError::doing("write the signer's log"))?;
         let mut command = launch.command();
         command.arg("start").arg("-c").arg(home.config());
+        command.env("XDG_RUNTIME_DIR", home.run_directory());
         let child = command
             .stdin(Stdio::null())
             .stdout(file)

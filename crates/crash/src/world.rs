@@ -147,6 +147,7 @@ impl World {
     /// [`CrashError`].
     pub fn begin_anew(&mut self) -> Result<(), CrashError> {
         self.home.clear_state()?;
+        self.home.forget_boot()?;
         self.ledger.begin_new_chain();
         self.model = Model::default();
         Ok(())

@@ -1,11 +1,13 @@
 //! The guard of one chain: the rule, the state and the store behind one `&mut`.
 
+use std::time::Instant;
+
 use privval::{Canonical, ChainId, Height, RawBytes};
 
 use crate::mark::{Knowledge, Mark};
 use crate::permit::{RawBytesPermit, SignPermit};
 use crate::refusal::Refusal;
-use crate::rules::{Decision, decide};
+use crate::rules::{Decision, Waiting, decide};
 use crate::store::{Store, StoreError};
 
 /// Whether bytes that are no consensus message may be signed on a chain.
@@ -23,6 +25,7 @@ pub enum RawBytesPolicy {
 pub struct Guard<S> {
     chain_id: ChainId,
     knowledge: Knowledge,
+    waiting: Option<Waiting>,
     raw_bytes: RawBytesPolicy,
     store: S,
     halted: Option<StoreError>,
@@ -39,13 +42,15 @@ impl<S: Store> Guard<S> {
         Self {
             chain_id,
             knowledge,
+            waiting: None,
             raw_bytes,
             store,
             halted: None,
         }
     }
 
-    /// Asks to sign a vote or a proposal. When this returns a permit, the store has it.
+    /// Asks to sign a vote or a proposal. When this returns a permit, the store has it. `now` is
+    /// when the request came; it matters only to a signer without a past ([`WAIT`](crate::WAIT)).
     ///
     /// # Errors
     /// [`Refusal`], and then nothing may be signed.
@@ -53,6 +58,7 @@ impl<S: Store> Guard<S> {
         &mut self,
         asked: &Canonical,
         max_height: Option<Height>,
+        now: Instant,
     ) -> Result<SignPermit, Refusal> {
         self.check_chain(asked.chain_id().as_str())?;
         self.check_running()?;
@@ -62,12 +68,15 @@ impl<S: Store> Guard<S> {
                 asked: asked.hrs().height,
             });
         }
-        match decide(&self.knowledge, asked) {
+        match decide(&self.knowledge, self.waiting.as_ref(), asked, now) {
             Decision::Advance => self.advance(asked),
             Decision::Replay(signed) => Ok(SignPermit::new(signed, true)),
-            Decision::Hold(height) => {
-                self.knowledge = Knowledge::Holding(height);
-                Err(Refusal::Held { height })
+            Decision::Wait(waiting) => {
+                self.waiting = Some(waiting);
+                Err(Refusal::NoPast {
+                    height: asked.hrs().height,
+                    signs_past: waiting.highest,
+                })
             }
             Decision::Refuse(refusal) => Err(refusal),
         }
@@ -110,6 +119,11 @@ impl<S: Store> Guard<S> {
         })
     }
 
+    /// What a signer without a past has heard since it began to wait.
+    pub fn waiting(&self) -> Option<Waiting> {
+        self.waiting
+    }
+
     /// What is known of the past.
     pub fn knowledge(&self) -> &Knowledge {
         &self.knowledge
@@ -127,6 +141,7 @@ impl<S: Store> Guard<S> {
             return Err(Refusal::Store(error));
         }
         self.knowledge = Knowledge::Mark(Mark::Signed(asked.clone()));
+        self.waiting = None;
         Ok(SignPermit::new(asked.clone(), false))
     }
 

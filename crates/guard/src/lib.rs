@@ -37,5 +37,5 @@ pub use guard::{Guard, RawBytesPolicy};
 pub use mark::{Knowledge, Mark};
 pub use permit::{ExtensionPermit, Permit, RawBytesPermit, SignPermit};
 pub use refusal::Refusal;
-pub use rules::{Decision, decide};
+pub use rules::{Decision, WAIT, Waiting, decide};
 pub use store::{Store, StoreError};

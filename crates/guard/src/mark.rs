@@ -1,6 +1,6 @@
 //! The mark: the last height, round and step that was signed, and what was signed there.
 
-use privval::{BlockId, Canonical, Height, Hrs};
+use privval::{BlockId, Canonical, Hrs};
 
 /// The place up to which a validator has signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,9 +51,6 @@ impl Mark {
 pub enum Knowledge {
     /// Nothing. There is no state file and no mark beside the key.
     Nothing,
-    /// Nothing but that this height has begun; whether it was signed elsewhere cannot be known,
-    /// so signing begins at the next one.
-    Holding(Height),
     /// What was signed before the key came here, from a mark that was kept with the key. It may
     /// be older than the last signature: the state of this signer may have been lost since. So it
     /// is believed for its own height and the one after it, and at any later one no more than

@@ -5,6 +5,7 @@ use std::fmt;
 use privval::{Canonical, ChainId, Height, Hrs, RemoteError, Step, VoteType};
 
 use crate::mark::Mark;
+use crate::rules::WAIT;
 use crate::store::StoreError;
 
 /// Why a request was refused. The connection stays open: it is an answer.
@@ -49,16 +50,18 @@ pub enum Refusal {
         /// The place asked for.
         asked: Hrs,
     },
-    /// Nothing is known of the past, so the first height seen is let pass.
+    /// Nothing is known of the past, so heights that may have been signed elsewhere are let pass.
     #[error(
-        "held at height {height}: this signer has no state from before, so it cannot know what was \
-         signed at this height. It signs from the next height on. A chain with a single \
-         validator would wait for ever: there, import the last state with `tmkms state import` \
-         and start again"
+        "height {height} is let pass: this signer has no state from before, so it cannot know what \
+         was signed there. It listens for {} s after the first request and then signs past height \
+         {signs_past}, the highest asked for. A chain with a single validator would wait for ever: \
+         there, import the last state with `tmkms state import` and start again", WAIT.as_secs()
     )]
-    Held {
-        /// The height that is let pass.
+    NoPast {
+        /// The height asked for.
         height: Height,
+        /// The highest height asked for so far.
+        signs_past: Height,
     },
     /// Past the height at which the operator asked to stop.
     #[error("height {asked} is past max_height = {max} in tmkms.toml: this signer stops there")]
@@ -97,7 +100,7 @@ impl Refusal {
             Self::Regression { .. } => "regression",
             Self::Conflict { .. } => "conflict",
             Self::UnknownContent { .. } => "unknown_content",
-            Self::Held { .. } => "held",
+            Self::NoPast { .. } => "no_past",
             Self::PastMaxHeight { .. } => "past_max_height",
             Self::Store(_) => "store",
             Self::Halted(_) => "halted",

@@ -2,13 +2,29 @@
 //!
 //! The whole table, as a pure function. It is CometBFT's own rule (`privval/file.go`,
 //! `CheckHRS`, `signVote`, `signProposal`), with two additions: a mark without content refuses
-//! its place, and a signer that knows nothing, or whose knowledge may be old, lets the first
-//! height pass.
+//! its place, and a signer that knows nothing, or whose knowledge may be old, waits until the
+//! chain has moved past every height that may have been signed elsewhere.
+
+use std::time::{Duration, Instant};
 
 use privval::{Canonical, Height};
 
 use crate::mark::{Knowledge, Mark};
 use crate::refusal::Refusal;
+
+/// For how long a signer without a past only listens. A node that lags behind another node of
+/// the same validator, or behind the chain, asks for heights that may have been signed long ago;
+/// catching up takes it seconds, so by then the highest height asked for is the chain's.
+pub const WAIT: Duration = Duration::from_secs(30);
+
+/// What a signer without a past has heard since it began to wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// When the first height was asked for.
+    pub since: Instant,
+    /// The highest height that was asked for.
+    pub highest: Height,
+}
 
 /// What to do with a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,24 +33,54 @@ pub enum Decision {
     Advance,
     /// Signed before, but for the timestamp: sign this again, with the first timestamp.
     Replay(Canonical),
-    /// Remember that this height has begun, and refuse it.
-    Hold(Height),
+    /// Refuse, and remember this.
+    Wait(Waiting),
     /// Refuse.
     Refuse(Refusal),
 }
 
-/// Decides on a request.
+/// Decides on a request that came at `now`. `waiting` is what the last [`Decision::Wait`] said,
+/// if there was one since the signer started.
 #[must_use]
-pub fn decide(knowledge: &Knowledge, asked: &Canonical) -> Decision {
+pub fn decide(
+    knowledge: &Knowledge,
+    waiting: Option<&Waiting>,
+    asked: &Canonical,
+    now: Instant,
+) -> Decision {
     let height = asked.hrs().height;
-    match knowledge {
-        Knowledge::Nothing if height == Height::FIRST => Decision::Advance,
-        Knowledge::Nothing => Decision::Hold(height),
-        Knowledge::Holding(held) if height > *held => Decision::Advance,
-        Knowledge::Holding(held) => Decision::Refuse(Refusal::Held { height: *held }),
-        Knowledge::Imported(mark) if is_past_next(mark, height) => Decision::Hold(height),
-        Knowledge::Imported(mark) | Knowledge::Mark(mark) => against_mark(mark, asked),
+    match (waiting, knowledge) {
+        (Some(waiting), _) => past_waiting(waiting, height, now),
+        (None, Knowledge::Nothing) if height == Height::FIRST => Decision::Advance,
+        (None, Knowledge::Nothing) => begin_to_wait(height, now),
+        (None, Knowledge::Imported(mark)) if is_past_next(mark, height) => {
+            begin_to_wait(height, now)
+        }
+        (None, Knowledge::Imported(mark) | Knowledge::Mark(mark)) => against_mark(mark, asked),
     }
+}
+
+fn begin_to_wait(height: Height, now: Instant) -> Decision {
+    Decision::Wait(Waiting {
+        since: now,
+        highest: height,
+    })
+}
+
+fn past_waiting(waiting: &Waiting, height: Height, now: Instant) -> Decision {
+    if now.saturating_duration_since(waiting.since) < WAIT {
+        return Decision::Wait(Waiting {
+            since: waiting.since,
+            highest: waiting.highest.max(height),
+        });
+    }
+    if height > waiting.highest {
+        return Decision::Advance;
+    }
+    Decision::Refuse(Refusal::NoPast {
+        height,
+        signs_past: waiting.highest,
+    })
 }
 
 /// True past the height that follows the mark's: what was signed in between is not known.

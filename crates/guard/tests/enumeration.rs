@@ -4,6 +4,8 @@
 
 mod common;
 
+use std::time::Instant;
+
 use common::{MemoryStore, at, block, chain, proposal, vote};
 use guard::{Guard, Knowledge, Mark, RawBytesPolicy};
 use privval::{Canonical, Hrs, Step};
@@ -46,7 +48,7 @@ fn run(knowledge: &Knowledge, sequence: [&Canonical; 3]) -> usize {
     );
     let mut released: Vec<(Hrs, Vec<u8>)> = Vec::new();
     for asked in sequence {
-        let Ok(permit) = guard.permit(asked, None) else {
+        let Ok(permit) = guard.permit(asked, None, Instant::now()) else {
             continue;
         };
         let bytes = guard::Permit::from(permit).sign_bytes().to_vec();
@@ -109,7 +111,7 @@ fn an_honest_node_is_never_refused() {
             ] {
                 for _retry in 0..2 {
                     let permit = guard
-                        .permit(&asked, None)
+                        .permit(&asked, None, Instant::now())
                         .expect("honest requests are signed");
                     assert_eq!(
                         guard::Permit::from(permit).sign_bytes(),

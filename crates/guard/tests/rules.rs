@@ -5,6 +5,8 @@
 
 mod common;
 
+use std::time::{Duration, Instant};
+
 use common::{MemoryStore, at, block, chain, proposal, vote};
 use guard::{Guard, Knowledge, Mark, RawBytesPolicy, Refusal};
 use privval::{Canonical, Height, RawBytes, Step};
@@ -22,7 +24,9 @@ fn signed(canonical: Canonical) -> Knowledge {
 /// Asserts that `asked` is refused after `mark`, that nothing was committed, and returns why.
 fn refused(mark: Knowledge, asked: &Canonical) -> Refusal {
     let (mut guard, store) = guard(mark);
-    let refusal = guard.permit(asked, None).expect_err("must be refused");
+    let refusal = guard
+        .permit(asked, None, Instant::now())
+        .expect_err("must be refused");
     assert!(store.commits.lock().unwrap().is_empty());
     refusal
 }
@@ -30,7 +34,9 @@ fn refused(mark: Knowledge, asked: &Canonical) -> Refusal {
 /// Asserts that `asked` advances after `mark`, with its commit before the permit.
 fn advances(mark: Knowledge, asked: &Canonical) {
     let (mut guard, store) = guard(mark);
-    let permit = guard.permit(asked, None).expect("must be permitted");
+    let permit = guard
+        .permit(asked, None, Instant::now())
+        .expect("must be permitted");
     assert!(!permit.is_replay());
     assert_eq!(
         guard::Permit::from(permit).sign_bytes(),
@@ -69,7 +75,7 @@ fn earlier_height_round_or_step_is_refused() {
 fn same_bytes_are_signed_again_without_a_second_commit() {
     let first = vote(at(5, 0, Step::Precommit), Some(block(1)), 7);
     let (mut guard, store) = guard(signed(first.clone()));
-    let permit = guard.permit(&first, None).unwrap();
+    let permit = guard.permit(&first, None, Instant::now()).unwrap();
     assert!(permit.is_replay());
     assert_eq!(
         guard::Permit::from(permit).sign_bytes(),
@@ -83,7 +89,7 @@ fn same_vote_with_another_timestamp_gets_the_first_one_again() {
     let first = vote(at(5, 0, Step::Precommit), Some(block(1)), 7);
     let later = vote(at(5, 0, Step::Precommit), Some(block(1)), 8);
     let (mut guard, _) = guard(signed(first.clone()));
-    let permit = guard.permit(&later, None).unwrap();
+    let permit = guard.permit(&later, None, Instant::now()).unwrap();
     assert_eq!(permit.timestamp().seconds, 7);
     assert_eq!(
         guard::Permit::from(permit).sign_bytes(),
@@ -185,18 +191,40 @@ fn mark_beside_the_key_is_gone_on_from_at_its_height_and_the_next() {
     );
     let (mut guard, _) = guard(imported());
     let again = vote(at(5, 0, Step::Prevote), Some(block(1)), 9);
-    assert!(guard.permit(&again, None).unwrap().is_replay());
+    assert!(
+        guard
+            .permit(&again, None, Instant::now())
+            .unwrap()
+            .is_replay()
+    );
 }
+
+/// Asks for a proposal at these heights, each so many milliseconds after the first, and tells
+/// which were signed.
+fn signed_of(knowledge: Knowledge, asked: &[(u64, i64)]) -> Vec<i64> {
+    let (mut guard, store) = guard(knowledge);
+    let start = Instant::now();
+    let mut heights = Vec::new();
+    for (after_ms, height) in asked {
+        let now = start + Duration::from_millis(*after_ms);
+        match guard.permit(&proposal(*height, 0, -1, block(1)), None, now) {
+            Ok(_) => heights.push(*height),
+            Err(refusal) => assert_eq!(refusal.cause(), "no_past", "{refusal}"),
+        }
+    }
+    assert_eq!(store.commits.lock().unwrap().len(), heights.len());
+    heights
+}
+
+const WAIT_MS: u64 = 30_000;
 
 #[test]
 fn mark_beside_the_key_does_not_vouch_for_later_heights() {
     // The signer's own state may have been lost at height 6 or any later one.
-    let (mut guard, store) = guard(imported());
-    let asked = proposal(7, 0, -1, block(1));
-    assert_eq!(guard.permit(&asked, None).unwrap_err().cause(), "held");
-    assert_eq!(guard.permit(&asked, None).unwrap_err().cause(), "held");
-    assert!(store.commits.lock().unwrap().is_empty());
-    assert!(guard.permit(&proposal(8, 0, -1, block(1)), None).is_ok());
+    let asked = [(0, 7), (0, 7), (1, 8), (WAIT_MS, 8), (WAIT_MS, 9)];
+    assert_eq!(signed_of(imported(), &asked), [9]);
+    // And once it waits it is not believed for its own next height either.
+    assert_eq!(signed_of(imported(), &[(0, 7), (WAIT_MS, 6)]), []);
 }
 
 #[test]
@@ -205,33 +233,65 @@ fn without_a_past_height_one_is_signed() {
 }
 
 #[test]
-fn without_a_past_the_first_other_height_is_held_and_the_next_is_signed() {
-    let (mut guard, store) = guard(Knowledge::Nothing);
-    let refusal = guard
-        .permit(&vote(at(70, 0, Step::Prevote), Some(block(1)), 0), None)
-        .unwrap_err();
-    assert!(
-        refusal.to_string().contains("`tmkms state import`"),
-        "{refusal}"
+fn without_a_past_every_other_height_is_let_pass_until_the_wait_is_over() {
+    let asked = [(0, 70), (0, 70), (WAIT_MS - 1, 71), (WAIT_MS - 1, 1)];
+    assert_eq!(signed_of(Knowledge::Nothing, &asked), []);
+}
+
+#[test]
+fn without_a_past_the_first_height_past_all_that_were_asked_for_is_signed() {
+    let asked = [
+        (0, 70),
+        (WAIT_MS, 70),
+        (WAIT_MS, 69),
+        (WAIT_MS, 71),
+        (WAIT_MS, 72),
+    ];
+    assert_eq!(signed_of(Knowledge::Nothing, &asked), [71, 72]);
+}
+
+#[test]
+fn node_that_lags_behind_another_one_gets_nothing_signed_that_may_have_been_signed_before() {
+    // The one that lags comes first, and catches up while the other one is at the chain's tip.
+    let asked = [
+        (0, 70),
+        (500, 100),
+        (900, 71),
+        (20_000, 101),
+        (WAIT_MS, 90),
+        (WAIT_MS + 1, 101),
+        (WAIT_MS + 2, 102),
+    ];
+    assert_eq!(signed_of(Knowledge::Nothing, &asked), [102]);
+}
+
+#[test]
+fn refusal_without_a_past_says_when_signing_begins_and_what_to_do() {
+    let (mut guard, _) = guard(Knowledge::Nothing);
+    let asked = vote(at(70, 0, Step::Prevote), Some(block(1)), 0);
+    let refusal = guard.permit(&asked, None, Instant::now()).unwrap_err();
+    assert_eq!(
+        refusal.to_string(),
+        "height 70 is let pass: this signer has no state from before, so it cannot know what was \
+         signed there. It listens for 30 s after the first request and then signs past height 70, \
+         the highest asked for. A chain with a single validator would wait for ever: there, \
+         import the last state with `tmkms state import` and start again"
     );
-    for asked in [
-        vote(at(70, 3, Step::Precommit), None, 0),
-        vote(at(69, 0, Step::Precommit), None, 0),
-        proposal(1, 0, -1, block(1)),
-    ] {
-        assert_eq!(guard.permit(&asked, None).unwrap_err().cause(), "held");
-    }
-    assert!(store.commits.lock().unwrap().is_empty());
-    assert!(guard.permit(&proposal(71, 0, -1, block(1)), None).is_ok());
+    assert_eq!(refusal.remote_error().code, 1);
+    assert!(guard.waiting().is_some());
 }
 
 #[test]
 fn max_height_itself_is_signed_and_the_next_is_not() {
     let (mut guard, _) = guard(signed(proposal(9, 0, -1, block(1))));
     let max = Height::try_from(10).ok();
-    assert!(guard.permit(&proposal(10, 0, -1, block(1)), max).is_ok());
+    assert!(
+        guard
+            .permit(&proposal(10, 0, -1, block(1)), max, Instant::now())
+            .is_ok()
+    );
     let refusal = guard
-        .permit(&proposal(11, 0, -1, block(1)), max)
+        .permit(&proposal(11, 0, -1, block(1)), max, Instant::now())
         .unwrap_err();
     assert_eq!(
         refusal.to_string(),
@@ -262,11 +322,17 @@ fn failed_commit_gives_no_permit_and_halts_the_guard() {
     let (mut guard, store) = guard(signed(proposal(5, 0, -1, block(1))));
     *store.broken.lock().unwrap() = true;
     let next = vote(at(5, 0, Step::Prevote), Some(block(1)), 0);
-    assert_eq!(guard.permit(&next, None).unwrap_err().cause(), "store");
+    assert_eq!(
+        guard
+            .permit(&next, None, Instant::now())
+            .unwrap_err()
+            .cause(),
+        "store"
+    );
 
     *store.broken.lock().unwrap() = false;
     for asked in [&next, &proposal(5, 0, -1, block(1))] {
-        let refusal = guard.permit(asked, None).unwrap_err();
+        let refusal = guard.permit(asked, None, Instant::now()).unwrap_err();
         assert_eq!(refusal.cause(), "halted");
         assert!(refusal.to_string().contains("no space left on device"));
     }
@@ -277,7 +343,7 @@ fn failed_commit_gives_no_permit_and_halts_the_guard() {
 fn extension_is_permitted_on_a_precommit_for_a_block_and_nowhere_else() {
     let extension_of = |asked: Canonical| {
         let (mut guard, _) = guard(signed(proposal(5, 0, -1, block(1))));
-        let permit = guard.permit(&asked, None).unwrap();
+        let permit = guard.permit(&asked, None, Instant::now()).unwrap();
         permit.extension(b"price").is_some()
     };
     assert!(extension_of(vote(

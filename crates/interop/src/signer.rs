@@ -119,8 +119,12 @@ impl Signer {
         let log = config.with_file_name("signer.log");
         // Each run's output counts for itself.
         let _ = std::fs::remove_file(&log);
+        // The machine's own may have a signer of another test with the same key.
+        let boot_memory = config.with_file_name("run");
+        std::fs::create_dir_all(&boot_memory).expect("a directory beside the configuration");
         let mut command = Command::new(binary);
         command.arg("start").arg("-c").arg(config);
+        command.env("XDG_RUNTIME_DIR", boot_memory);
         Self {
             process: Process::start("signer", &mut command, &log),
         }

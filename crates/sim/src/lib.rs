@@ -15,7 +15,8 @@
 //! old one or the new one; tmkms goes on from a document that is current.
 //!
 //! What nothing can detect is not simulated: both files restored from backups at once, or one of
-//! them while the other is behind; a lagging node as the first to ask a signer without any past.
+//! them while the other is behind; nodes that all lag behind the chain for longer than a signer
+//! without any past waits.
 //!
 //! Two things stop a start for a person to decide, and are counted: tmkms signed another block
 //! where this signer had committed one without releasing it; and a document cut in the middle of

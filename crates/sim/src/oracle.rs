@@ -4,6 +4,7 @@
 //! nothing of disks, and its rule is written from the specification, not from the guard.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use guard::{Knowledge, Mark};
 use privval::{Canonical, ChainId, Height, Hrs};
@@ -72,7 +73,8 @@ pub enum Violation {
 #[derive(Clone, Debug)]
 pub(crate) enum Past {
     Nothing,
-    Held(Height),
+    /// Waiting since, and the highest height that was asked for.
+    Waiting(Instant, Height),
     Floor(Hrs),
     Signed(Canonical),
 }
@@ -157,10 +159,11 @@ impl Oracle {
         past: &mut Past,
         asked: &Canonical,
         max_height: Option<Height>,
+        now: Instant,
         answer: &Result<Permitted, String>,
         health: Health,
     ) -> Result<Expected, Violation> {
-        let expected = self.expected(past, asked, max_height);
+        let expected = self.expected(past, asked, max_height, now);
         match answer {
             Ok(permitted) => {
                 self.may_permit(past, asked, max_height, permitted, health)?;
@@ -176,7 +179,9 @@ impl Oracle {
                     let (asked, why) = (asked.hrs(), why.clone());
                     return Err(Violation::Refused { asked, why });
                 }
-                self.hold(past, asked, max_height);
+                if expected == Expected::Refused {
+                    self.wait(past, asked, max_height, now);
+                }
             }
         }
         Ok(expected)
@@ -209,18 +214,31 @@ impl Oracle {
         }
     }
 
-    /// The first height that is seen without any past is let pass.
-    fn hold(&self, past: &mut Past, asked: &Canonical, max_height: Option<Height>) {
+    /// Without any past, every height that is asked for in the first half minute is let pass.
+    fn wait(&self, past: &mut Past, asked: &Canonical, max: Option<Height>, now: Instant) {
         let height = asked.hrs().height;
         let is_ours = asked.chain_id() == &self.chain_id;
-        if matches!(past, Past::Nothing) && is_ours && max_height.is_none_or(|max| height <= max) {
-            *past = Past::Held(height);
+        if !is_ours || max.is_some_and(|max| height > max) {
+            return;
         }
+        *past = match *past {
+            Past::Nothing => Past::Waiting(now, height),
+            Past::Waiting(since, highest) if is_waiting(since, now) => {
+                Past::Waiting(since, highest.max(height))
+            }
+            _ => return,
+        };
     }
 
     /// The specification: later is signed, the same but for its timestamp is repeated, all else
     /// is refused.
-    fn expected(&self, past: &Past, asked: &Canonical, max_height: Option<Height>) -> Expected {
+    fn expected(
+        &self,
+        past: &Past,
+        asked: &Canonical,
+        max_height: Option<Height>,
+        now: Instant,
+    ) -> Expected {
         let hrs = asked.hrs();
         let is_past_max = max_height.is_some_and(|max| hrs.height > max);
         if asked.chain_id() != &self.chain_id || is_past_max {
@@ -228,7 +246,7 @@ impl Oracle {
         }
         let is_later = match past {
             Past::Nothing => hrs.height.value() == 1,
-            Past::Held(held) => hrs.height > *held,
+            Past::Waiting(since, highest) => !is_waiting(*since, now) && hrs.height > *highest,
             Past::Floor(floor) => hrs > *floor,
             Past::Signed(signed) => hrs > signed.hrs(),
         };
@@ -273,7 +291,7 @@ impl Oracle {
 
     fn offered(&self, past: &Past) -> bool {
         match past {
-            Past::Nothing | Past::Held(_) => true,
+            Past::Nothing | Past::Waiting(..) => true,
             Past::Floor(hrs) => self.knows(*hrs),
             Past::Signed(signed) => {
                 let there = self.asked.get(&signed.hrs());
@@ -288,7 +306,6 @@ impl Past {
         match knowledge {
             // Marks beside a key come from outside of what is simulated here.
             Knowledge::Nothing | Knowledge::Imported(_) => Self::Nothing,
-            Knowledge::Holding(height) => Self::Held(*height),
             Knowledge::Mark(Mark::Floor { hrs, .. }) => Self::Floor(*hrs),
             Knowledge::Mark(Mark::Signed(signed)) => Self::Signed(signed.clone()),
         }
@@ -296,7 +313,7 @@ impl Past {
 
     fn place(&self) -> Option<Hrs> {
         match self {
-            Self::Nothing | Self::Held(_) => None,
+            Self::Nothing | Self::Waiting(..) => None,
             Self::Floor(hrs) => Some(*hrs),
             Self::Signed(signed) => Some(signed.hrs()),
         }
@@ -305,11 +322,15 @@ impl Past {
     pub(crate) fn describe(&self) -> String {
         match self {
             Self::Nothing => "nothing".to_owned(),
-            Self::Held(height) => format!("that height {height} is let pass"),
+            Self::Waiting(_, height) => format!("that height {height} is let pass"),
             Self::Floor(hrs) => format!("{hrs} without its content"),
             Self::Signed(signed) => format!("{} at {:?}", signed.hrs(), signed.timestamp()),
         }
     }
+}
+
+fn is_waiting(since: Instant, now: Instant) -> bool {
+    now < since + Duration::from_secs(30)
 }
 
 /// The message that the node will verify: its own, with the timestamp of the reply.

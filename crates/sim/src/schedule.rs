@@ -3,6 +3,8 @@
 //! Requests go through arrival, permit, signature and reply one step at a time, so that other
 //! requests, crashes and restarts fall between any two of them.
 
+use std::time::{Duration, Instant};
+
 use guard::Mark;
 use privval::{Canonical, ChainId, Height, Hrs, Round, Step};
 use store::StateFile;
@@ -30,6 +32,8 @@ pub(crate) struct Schedule<S: Subject> {
     pub(crate) tmkms_contradicts: bool,
     /// The state waits for a person, as it must: the schedule is over.
     pub(crate) is_stopped: bool,
+    /// What the virtual clock counts from.
+    origin: Instant,
     nodes: Vec<Node>,
     in_flight: Vec<InFlight<<S::Process as Process>::Ticket>>,
     pub(crate) next_id: u64,
@@ -104,6 +108,7 @@ impl<S: Subject> Schedule<S> {
             floor: None,
             tmkms_contradicts: false,
             is_stopped: false,
+            origin: Instant::now(),
             nodes: Vec::new(),
             in_flight: Vec::new(),
             next_id: 0,
@@ -166,8 +171,15 @@ impl<S: Subject> Schedule<S> {
         self.send(asked, max_height);
     }
 
+    /// The signers' clock: virtual, and set back by nothing.
+    fn now(&self) -> Instant {
+        let nanos = u64::try_from(self.view.now_nanos).unwrap_or_default();
+        self.origin + Duration::from_nanos(nanos)
+    }
+
     /// A request reaches one of the processes.
     fn send(&mut self, asked: Canonical, max_height: Option<Height>) {
+        let now = self.now();
         let index = self.rng.below(self.running.len());
         let Some(running) = self.running.get_mut(index) else {
             return;
@@ -178,7 +190,7 @@ impl<S: Subject> Schedule<S> {
             .note(|| format!("process {}: asked for {}", running.id, describe(&asked)));
         self.in_flight.push(InFlight {
             process: running.id,
-            phase: Phase::Arrived(running.process.arrive(&asked)),
+            phase: Phase::Arrived(running.process.arrive(&asked, now)),
             asked,
             max_height,
         });
@@ -230,13 +242,14 @@ impl<S: Subject> Schedule<S> {
         max_height: Option<Height>,
     ) -> Result<Option<Permitted>, Violation> {
         let inodes = self.machine.inodes();
+        let now = self.now();
         let Some(running) = self.running.iter_mut().find(|r| r.id == process) else {
             return Ok(None);
         };
         self.machine.take_struck();
         self.machine
             .note(|| format!("process {process}: the turn of {}", describe(asked)));
-        let answer = running.process.permit(ticket, asked, max_height);
+        let answer = running.process.permit(ticket, asked, max_height, now);
         if let Some(crash) = self.machine.take_died() {
             self.crash(crash, process);
             return Ok(None);
@@ -253,7 +266,7 @@ impl<S: Subject> Schedule<S> {
         let was_signed = matches!(&running.past, Past::Signed(s) if s.hrs() == asked.hrs());
         let expected =
             self.oracle
-                .answered(&mut running.past, asked, max_height, &answer, health)?;
+                .answered(&mut running.past, asked, max_height, now, &answer, health)?;
         running.halted |= expected == Expected::New && answer.is_err();
         self.stats.refusals += u64::from(answer.is_err());
         self.stats.repeats += u64::from(answer.is_ok() && was_signed);

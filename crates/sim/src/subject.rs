@@ -1,5 +1,7 @@
 //! What is tested: the real guard and store, or, in tests of the simulator, broken ones.
 
+use std::time::Instant;
+
 use guard::{Guard, Knowledge, Mark, Permit, RawBytesPolicy, Store, StoreError};
 use privval::{Canonical, ChainId, Height, Timestamp};
 use store::{FileStore, Home, OpenError, Opened};
@@ -46,7 +48,7 @@ pub trait Process {
     type Ticket;
 
     /// A request arrives. Others may arrive before its turn comes.
-    fn arrive(&mut self, asked: &Canonical) -> Self::Ticket;
+    fn arrive(&mut self, asked: &Canonical, now: Instant) -> Self::Ticket;
 
     /// The request's turn: nothing else happens to this chain until it returns.
     ///
@@ -57,6 +59,7 @@ pub trait Process {
         ticket: Self::Ticket,
         asked: &Canonical,
         max_height: Option<Height>,
+        now: Instant,
     ) -> Result<Permitted, String>;
 }
 
@@ -131,15 +134,16 @@ impl<S: Store> Process for Guard<S> {
     /// The guard is behind one lock, so nothing is looked at before it is held.
     type Ticket = ();
 
-    fn arrive(&mut self, _: &Canonical) -> Self::Ticket {}
+    fn arrive(&mut self, _: &Canonical, _: Instant) -> Self::Ticket {}
 
     fn permit(
         &mut self,
         (): Self::Ticket,
         asked: &Canonical,
         max_height: Option<Height>,
+        now: Instant,
     ) -> Result<Permitted, String> {
-        let permit = Guard::permit(self, asked, max_height).map_err(|r| r.to_string())?;
+        let permit = Guard::permit(self, asked, max_height, now).map_err(|r| r.to_string())?;
         Ok(Permitted {
             timestamp: permit.timestamp(),
             sign_bytes: Permit::from(permit).sign_bytes().to_vec(),

@@ -10,6 +10,7 @@
 )]
 
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use guard::{Guard, Knowledge, Mark, Permit, RawBytesPolicy, Store, StoreError};
 use privval::{
@@ -40,7 +41,8 @@ struct Asked {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Nothing,
-    Holding(i64),
+    /// Seconds since the first request, and the highest height asked for.
+    Waiting(u64, i64),
     /// With or without a block for people to read.
     Floor(Place, Option<u8>),
     Signed(Place, Content, i64),
@@ -64,9 +66,10 @@ fn specified(state: State, asked: Asked) -> Verdict {
     }
     match state {
         State::Nothing if asked.place.0 == 1 => Verdict::Sign,
-        State::Nothing => Verdict::Refuse("held"),
-        State::Holding(height) if asked.place.0 > height => Verdict::Sign,
-        State::Holding(_) => Verdict::Refuse("held"),
+        State::Waiting(seconds, highest) if seconds >= 30 && asked.place.0 > highest => {
+            Verdict::Sign
+        }
+        State::Nothing | State::Waiting(..) => Verdict::Refuse("no_past"),
         State::Floor(place, _) | State::Signed(place, ..) if is_after(asked.place, place) => {
             Verdict::Sign
         }
@@ -91,10 +94,22 @@ fn is_after(a: Place, b: Place) -> bool {
 
 /// What is known afterwards.
 fn next(state: State, asked: Asked, verdict: Verdict) -> State {
+    let height = asked.place.0;
     match (verdict, state) {
         (Verdict::Sign, _) => State::Signed(asked.place, asked.content, asked.time),
-        (Verdict::Refuse("held"), State::Nothing) => State::Holding(asked.place.0),
+        (Verdict::Refuse("no_past"), State::Nothing) => State::Waiting(0, height),
+        (Verdict::Refuse("no_past"), State::Waiting(seconds, highest)) if seconds < 30 => {
+            State::Waiting(seconds, highest.max(height))
+        }
         _ => state,
+    }
+}
+
+/// A state, and what it becomes when nobody asks.
+fn in_time(state: State) -> Vec<State> {
+    match state {
+        State::Waiting(_, highest) => [0, 29, 30].map(|s| State::Waiting(s, highest)).into(),
+        _ => vec![state],
     }
 }
 
@@ -158,9 +173,10 @@ fn every_request_in_every_state_is_answered_as_specified() {
             let verdict = specified(state, *asked);
             check(state, *asked, verdict);
             check_failing_store(state, *asked, verdict);
-            let after = next(state, *asked, verdict);
-            if !states.contains(&after) {
-                states.push(after);
+            for after in in_time(next(state, *asked, verdict)) {
+                if !states.contains(&after) {
+                    states.push(after);
+                }
             }
             match verdict {
                 Verdict::Sign => signed += 1,
@@ -178,13 +194,13 @@ fn every_request_in_every_state_is_answered_as_specified() {
         requests.len(),
     );
     // Every message can be signed but the proposals of the very first place, which is not after
-    // any mark; every height can be held but the first, which is signed.
+    // any mark; every height can be the highest that is let pass, at three moments.
     let messages: usize = places()
         .iter()
         .map(|p| contents(*p).len() * TIMES.len())
         .sum();
     let first_proposals = contents((0, 0, 0)).len() * TIMES.len();
-    assert_eq!(states.len(), imported + messages - first_proposals + 3);
+    assert_eq!(states.len(), imported + messages - first_proposals + 4 * 3);
     assert_eq!(transitions, (states.len() * requests.len()) as u64);
     assert!(signed > 10_000 && again > 500 && refused > 10_000);
 }
@@ -192,9 +208,9 @@ fn every_request_in_every_state_is_answered_as_specified() {
 /// The real guard does as specified, and commits exactly what it signs anew.
 fn check(state: State, asked: Asked, verdict: Verdict) {
     let store = Shelf::default();
-    let mut guard = guard(state, store.clone());
+    let (mut guard, now) = guard(state, store.clone());
     let request = asked.canonical();
-    let answer = guard.permit(&request, max_height(asked));
+    let answer = guard.permit(&request, max_height(asked), now);
     let committed = store.kept.lock().unwrap().clone();
     let context = || format!("{state:?}, {asked:?}: {answer:?}");
     match (&answer, verdict) {
@@ -221,7 +237,10 @@ fn check(state: State, asked: Asked, verdict: Verdict) {
         let expected = Asked { time, ..asked }.canonical().sign_bytes();
         assert_eq!(Permit::from(permit).sign_bytes(), expected);
     }
-    assert_eq!(*guard.knowledge(), next(state, asked, verdict).knowledge());
+    let after = next(state, asked, verdict);
+    assert_eq!(*guard.knowledge(), after.knowledge());
+    let waiting = guard.waiting().map(|w| (now - w.since, w.highest.value()));
+    assert_eq!(waiting, after.waiting());
 }
 
 /// With a store that fails nothing new is signed, and then nothing at all.
@@ -230,9 +249,9 @@ fn check_failing_store(state: State, asked: Asked, verdict: Verdict) {
         fails: true,
         ..Shelf::default()
     };
-    let mut guard = guard(state, store);
+    let (mut guard, now) = guard(state, store);
     let request = asked.canonical();
-    let answer = guard.permit(&request, max_height(asked));
+    let answer = guard.permit(&request, max_height(asked), now);
     if verdict != Verdict::Sign {
         assert_eq!(answer.is_ok(), matches!(verdict, Verdict::Again(_)));
         return;
@@ -244,7 +263,7 @@ fn check_failing_store(state: State, asked: Asked, verdict: Verdict) {
         after.push(signed);
     }
     for request in after {
-        let refusal = guard.permit(&request, None).unwrap_err();
+        let refusal = guard.permit(&request, None, now).unwrap_err();
         assert_eq!(refusal.cause(), "halted", "{state:?}, {asked:?}");
     }
 }
@@ -266,8 +285,25 @@ impl Store for Shelf {
     }
 }
 
-fn guard(state: State, store: Shelf) -> Guard<Shelf> {
-    Guard::new(chain(true), state.knowledge(), RawBytesPolicy::Off, store)
+/// A guard in a state, and what time it is then.
+fn guard(state: State, store: Shelf) -> (Guard<Shelf>, Instant) {
+    let mut guard = Guard::new(chain(true), state.knowledge(), RawBytesPolicy::Off, store);
+    let start = Instant::now();
+    let State::Waiting(seconds, highest) = state else {
+        return (guard, start);
+    };
+    // Height 1 is signed when it comes first.
+    for height in [0, highest] {
+        let asked = Asked {
+            place: (height, 0, 1),
+            content: (0, -1),
+            time: 1,
+            is_for_us: true,
+            max_height: None,
+        };
+        guard.permit(&asked.canonical(), None, start).unwrap_err();
+    }
+    (guard, start + Duration::from_secs(seconds))
 }
 
 fn chain(is_ours: bool) -> ChainId {
@@ -299,10 +335,16 @@ fn hrs((height, round, step): Place) -> Hrs {
 }
 
 impl State {
+    fn waiting(self) -> Option<(Duration, i64)> {
+        match self {
+            Self::Waiting(seconds, highest) => Some((Duration::from_secs(seconds), highest)),
+            _ => None,
+        }
+    }
+
     fn knowledge(self) -> Knowledge {
         match self {
-            Self::Nothing => Knowledge::Nothing,
-            Self::Holding(height) => Knowledge::Holding(Height::try_from(height).unwrap()),
+            Self::Nothing | Self::Waiting(..) => Knowledge::Nothing,
             Self::Floor(place, number) => Knowledge::Mark(Mark::Floor {
                 hrs: hrs(place),
                 block_id: number.and_then(block),

@@ -120,7 +120,7 @@ impl Document {
     #[must_use]
     pub fn to_json(chain_id: &ChainId, knowledge: &Knowledge) -> String {
         let mut document = match knowledge {
-            Knowledge::Nothing | Knowledge::Holding(_) | Knowledge::Imported(_) => Tmkms {
+            Knowledge::Nothing | Knowledge::Imported(_) => Tmkms {
                 height: "0".to_owned(),
                 round: "0".to_owned(),
                 step: 0,

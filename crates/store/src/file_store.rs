@@ -10,6 +10,7 @@ use crate::directory::Directory;
 use crate::disk::{Disk, FileDisk};
 use crate::error::OpenError;
 use crate::home::{Home, StateFile};
+use crate::memory::Memory;
 use crate::page::Page;
 use crate::recovery;
 use crate::ring::Ring;
@@ -21,6 +22,7 @@ pub struct FileStore<D = FileDisk> {
     ring: Ring<D>,
     document: D,
     path: PathBuf,
+    memory: Option<Memory>,
 }
 
 /// A store that was opened, and what it says.
@@ -61,6 +63,7 @@ impl<D: Disk> FileStore<D> {
                 ring: recovered.ring,
                 document: recovered.document,
                 path: home.path(StateFile::Document).to_owned(),
+                memory: None,
             },
             knowledge: recovered.knowledge,
             notes: recovered.notes,
@@ -75,13 +78,29 @@ impl<D: Disk> FileStore<D> {
         self.write(mark).map_err(|e| self.explain(&e))
     }
 
+    /// From now on every mark goes into this memory too, beginning with the last one, `mark`.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be written.
+    pub fn remember(&mut self, mut memory: Memory, mark: Option<&Mark>) -> Result<(), StoreError> {
+        if let Some(mark) = mark {
+            memory.note(mark.hrs()).map_err(|e| self.explain(&e))?;
+        }
+        self.memory = Some(memory);
+        Ok(())
+    }
+
     /// The ring first: it is what counts. A crash between the two leaves the document one behind,
     /// and the signature unsaid.
     fn write(&mut self, mark: &Mark) -> io::Result<()> {
         self.ring.append(mark)?;
         let page = Page::bytes(&self.chain_id, &Knowledge::Mark(mark.clone()));
         self.document.check_in_place()?;
-        self.document.write_at(0, &page)
+        self.document.write_at(0, &page)?;
+        match &mut self.memory {
+            Some(memory) => memory.note(mark.hrs()),
+            None => Ok(()),
+        }
     }
 
     fn explain(&self, error: &io::Error) -> StoreError {

@@ -13,6 +13,8 @@
 //! - At start the higher mark of ring and document wins, and is made durable in both before it is
 //!   believed. What a crash cannot explain stops the start; nothing is repaired by guessing.
 //! - One process at a time: the ring is locked (`flock`) for as long as the store lives.
+//! - A state that is older than what was signed since the machine booted does not start
+//!   ([`Memory`]).
 
 mod directory;
 mod disk;
@@ -20,6 +22,7 @@ mod document;
 mod error;
 mod file_store;
 mod home;
+mod memory;
 mod merge;
 mod page;
 mod record;
@@ -32,4 +35,5 @@ pub use document::{Document, DocumentError};
 pub use error::OpenError;
 pub use file_store::{FileStore, Opened, inspect};
 pub use home::{Home, StateFile};
+pub use memory::{Memory, MemoryError};
 pub use ring::Ring;

@@ -70,7 +70,7 @@ impl Record {
         bytes.extend(self.sequence.to_le_bytes());
         match &self.knowledge {
             // What is held is not kept: after a restart the then first height is held.
-            Knowledge::Nothing | Knowledge::Holding(_) | Knowledge::Imported(_) => {
+            Knowledge::Nothing | Knowledge::Imported(_) => {
                 bytes.push(NOTHING);
             }
             Knowledge::Mark(Mark::Floor { hrs, block_id }) => {

@@ -60,7 +60,7 @@ fn every_answer_is_the_one_that_file_pv_gives() {
             RawBytesPolicy::Off,
             NoStore,
         );
-        match guard.permit(&request(case), None) {
+        match guard.permit(&request(case), None, std::time::Instant::now()) {
             Err(refusal) => {
                 assert_ne!(text(case, "error"), "", "{name}: {refusal}");
                 refused += 1;

@@ -87,7 +87,11 @@ fn run(context: &Context) -> Result<Report, CrashError> {
         meanwhile(context, &mut world, what, *deed, &mut report)?;
         report.add(&world.ledger);
     }
-    for whole in [directory_is_removed, second_signer_does_not_start] {
+    for whole in [
+        both_are_put_back,
+        directory_is_removed,
+        second_signer_does_not_start,
+    ] {
         let mut world = begin(context, "files", &mut report)?;
         whole(context, &mut world, &mut report)?;
         report.add(&world.ledger);
@@ -153,8 +157,40 @@ fn refuses_to_start(
     Ok(last.replace(&path, "HOME"))
 }
 
-/// The whole directory goes while it signs. Then it does not start; once the directory is made
-/// again it knows nothing, and lets pass the height that the node is at.
+/// Ring and document agree with each other and are old: the signer does not start before the
+/// newest ones are back.
+fn both_are_put_back(
+    context: &Context,
+    world: &mut World,
+    report: &mut Report,
+) -> Result<(), CrashError> {
+    world
+        .ledger
+        .enter(context.place("files, both are put back"));
+    let files = [world.home.state_file(), world.home.ring_file()];
+    let mut newest = Vec::new();
+    for file in &files {
+        newest.push(fs::read(file).map_err(CrashError::doing("read the state"))?);
+        put_back(file)?;
+    }
+    report.faults += 1;
+    let text = refuses_to_start(context, world, report)?;
+    if !text.contains("is old: it ends at") {
+        world
+            .ledger
+            .violation(format!("put back state: the signer says {text:?}"));
+    }
+    report
+        .notes
+        .push(format!("both are put back: it does not start: {text}"));
+    for (file, content) in files.iter().zip(newest) {
+        fs::write(file, content).map_err(CrashError::doing("write the state"))?;
+    }
+    live_well(context, world, report)
+}
+
+/// The whole directory goes while it signs. Then it does not start, nor once the directory is made
+/// again; after a reboot it knows nothing, and lets pass the height that the node is at.
 fn directory_is_removed(
     context: &Context,
     world: &mut World,
@@ -181,10 +217,15 @@ fn directory_is_removed(
         "the directory is removed: it does not start: {text}"
     ));
     fs::create_dir(&directory).map_err(CrashError::doing("make the state directory"))?;
-    forgets_and_holds(context, world, report)
+    let text = refuses_to_start(context, world, report)?;
+    report.notes.push(format!(
+        "the directory is made again: it does not start: {text}"
+    ));
+    world.home.forget_boot()?;
+    forgets_and_lets_pass(context, world, report)
 }
 
-fn forgets_and_holds(
+fn forgets_and_lets_pass(
     context: &Context,
     world: &mut World,
     report: &mut Report,
@@ -192,7 +233,9 @@ fn forgets_and_holds(
     let Some(released) = world.ledger.highest().map(|r| r.canonical.clone()) else {
         return Ok(());
     };
+    // From here on any signature would be a violation, and the disk has nothing to show.
     world.model = Model::default();
+    world.ledger.begin_new_chain();
     connected(world, &context.launch, report, |signer| {
         let plan = Plan::mixed(0);
         for _ in 0..20 {
@@ -200,8 +243,6 @@ fn forgets_and_holds(
             signer.ask(&conflict, &plan)?;
         }
         let next = signer.world.script.at(next_height(released.hrs()));
-        // The height after the held one is where it begins.
-        signer.world.model.mark = Some(released.clone());
         signer.ask(&next, &plan)
     })
 }

@@ -64,8 +64,8 @@ fn run(context: &Context) -> Result<Report, CrashError> {
 /// Names and contents.
 type Files = Vec<(PathBuf, Vec<u8>)>;
 
-/// Puts back what there was a life ago, as a careless restore of a backup does, and returns what
-/// there was now.
+/// Puts back what there was a life ago, as a careless restore of a backup does on a machine that
+/// has booted since, and returns what there was now.
 fn restore(home: &Home, old: &Files) -> Result<Files, CrashError> {
     let mut now = Files::new();
     let doing = || CrashError::doing("read the state directory");
@@ -74,6 +74,7 @@ fn restore(home: &Home, old: &Files) -> Result<Files, CrashError> {
         let content = std::fs::read(&path).map_err(doing())?;
         now.push((path, content));
     }
+    home.forget_boot()?;
     for (path, content) in old {
         std::fs::write(path, content).map_err(CrashError::doing("write the state"))?;
     }

@@ -1,6 +1,8 @@
 //! Guards with one flaw in the rule, the order or the lock.
 
-use guard::{Decision, Knowledge, Mark, Store, decide};
+use std::time::Instant;
+
+use guard::{Decision, Knowledge, Mark, Store, Waiting, decide};
 use privval::{Canonical, ChainId, Height};
 use sim::{Permitted, Process, SimDisk, SimHome, StartError, Started, Subject, open};
 use store::FileStore;
@@ -13,8 +15,22 @@ pub(crate) trait Rule: 'static {
     const MEMORY_FIRST: bool = false;
     const COMMIT: Commit = Commit::First;
 
-    fn decide(knowledge: &Knowledge, asked: &Canonical) -> Decision {
-        decide(knowledge, asked)
+    fn decide(past: Past<'_>, asked: &Canonical) -> Decision {
+        past.decide(asked)
+    }
+}
+
+/// What the guard goes by.
+#[derive(Clone, Copy)]
+pub(crate) struct Past<'a> {
+    knowledge: &'a Knowledge,
+    waiting: Option<&'a Waiting>,
+    now: Instant,
+}
+
+impl Past<'_> {
+    fn decide(self, asked: &Canonical) -> Decision {
+        decide(self.knowledge, self.waiting, asked, self.now)
     }
 }
 
@@ -32,6 +48,7 @@ pub(crate) struct LooseGuard<R> {
     rule: std::marker::PhantomData<R>,
     chain_id: ChainId,
     knowledge: Knowledge,
+    waiting: Option<Waiting>,
     store: FileStore<SimDisk>,
     halted: bool,
     uncommitted: Option<Canonical>,
@@ -52,6 +69,7 @@ impl<R: Rule> Subject for Loose<R> {
                 rule: std::marker::PhantomData,
                 chain_id: chain_id.clone(),
                 knowledge: opened.knowledge,
+                waiting: None,
                 store: opened.store,
                 halted: false,
                 uncommitted: None,
@@ -63,19 +81,20 @@ impl<R: Rule> Subject for Loose<R> {
 impl<R: Rule> Process for LooseGuard<R> {
     type Ticket = ();
 
-    fn arrive(&mut self, _: &Canonical) -> Self::Ticket {}
+    fn arrive(&mut self, _: &Canonical, _: Instant) -> Self::Ticket {}
 
     fn permit(
         &mut self,
         (): Self::Ticket,
         asked: &Canonical,
         max_height: Option<Height>,
+        now: Instant,
     ) -> Result<Permitted, String> {
         if let Some(late) = self.uncommitted.take() {
             self.store.commit(&late).map_err(|e| e.to_string())?;
         }
         self.check(asked, max_height)?;
-        match R::decide(&self.knowledge, asked) {
+        match R::decide(self.past(now), asked) {
             Decision::Advance => self.advance(asked),
             other => self.answer(other),
         }
@@ -83,6 +102,14 @@ impl<R: Rule> Process for LooseGuard<R> {
 }
 
 impl<R: Rule> LooseGuard<R> {
+    fn past(&self, now: Instant) -> Past<'_> {
+        Past {
+            knowledge: &self.knowledge,
+            waiting: self.waiting.as_ref(),
+            now,
+        }
+    }
+
     fn check(&self, asked: &Canonical, max_height: Option<Height>) -> Result<(), String> {
         let is_past = max_height.is_some_and(|max| asked.hrs().height > max);
         if R::CHECKS_MAX_HEIGHT && is_past {
@@ -115,15 +142,16 @@ impl<R: Rule> LooseGuard<R> {
             return Err(error.to_string());
         }
         self.knowledge = after;
+        self.waiting = None;
         Ok(permitted(asked))
     }
 
     fn answer(&mut self, decision: Decision) -> Result<Permitted, String> {
         match decision {
             Decision::Replay(signed) => Ok(permitted(&signed)),
-            Decision::Hold(height) => {
-                self.knowledge = Knowledge::Holding(height);
-                Err("held".to_owned())
+            Decision::Wait(waiting) => {
+                self.waiting = Some(waiting);
+                Err("no past".to_owned())
             }
             _ => Err("refused".to_owned()),
         }
@@ -161,8 +189,8 @@ impl Subject for Unlocked {
 impl Process for UnlockedGuard {
     type Ticket = Decision;
 
-    fn arrive(&mut self, asked: &Canonical) -> Self::Ticket {
-        decide(&self.0.knowledge, asked)
+    fn arrive(&mut self, asked: &Canonical, now: Instant) -> Self::Ticket {
+        self.0.past(now).decide(asked)
     }
 
     fn permit(
@@ -170,6 +198,7 @@ impl Process for UnlockedGuard {
         decision: Self::Ticket,
         asked: &Canonical,
         max_height: Option<Height>,
+        _: Instant,
     ) -> Result<Permitted, String> {
         self.0.check(asked, max_height)?;
         match decision {
@@ -184,8 +213,8 @@ impl Rule for NoFlaw {}
 
 pub(crate) struct EarlierIsSigned;
 impl Rule for EarlierIsSigned {
-    fn decide(knowledge: &Knowledge, asked: &Canonical) -> Decision {
-        match decide(knowledge, asked) {
+    fn decide(past: Past<'_>, asked: &Canonical) -> Decision {
+        match past.decide(asked) {
             Decision::Refuse(guard::Refusal::Regression { .. }) => Decision::Advance,
             other => other,
         }
@@ -194,8 +223,8 @@ impl Rule for EarlierIsSigned {
 
 pub(crate) struct ConflictIsSigned;
 impl Rule for ConflictIsSigned {
-    fn decide(knowledge: &Knowledge, asked: &Canonical) -> Decision {
-        match decide(knowledge, asked) {
+    fn decide(past: Past<'_>, asked: &Canonical) -> Decision {
+        match past.decide(asked) {
             Decision::Refuse(guard::Refusal::Conflict { .. }) => Decision::Advance,
             other => other,
         }
@@ -204,8 +233,8 @@ impl Rule for ConflictIsSigned {
 
 pub(crate) struct NewTimestamp;
 impl Rule for NewTimestamp {
-    fn decide(knowledge: &Knowledge, asked: &Canonical) -> Decision {
-        match decide(knowledge, asked) {
+    fn decide(past: Past<'_>, asked: &Canonical) -> Decision {
+        match past.decide(asked) {
             Decision::Replay(_) => Decision::Replay(asked.clone()),
             other => other,
         }
@@ -214,21 +243,22 @@ impl Rule for NewTimestamp {
 
 pub(crate) struct PolRoundIgnored;
 impl Rule for PolRoundIgnored {
-    fn decide(knowledge: &Knowledge, asked: &Canonical) -> Decision {
-        if let (Knowledge::Mark(Mark::Signed(signed)), Canonical::Proposal(_)) = (knowledge, asked)
+    fn decide(past: Past<'_>, asked: &Canonical) -> Decision {
+        if let (Knowledge::Mark(Mark::Signed(signed)), Canonical::Proposal(_)) =
+            (past.knowledge, asked)
             && signed.hrs() == asked.hrs()
             && signed.block_id() == asked.block_id()
         {
             return Decision::Replay(signed.clone());
         }
-        decide(knowledge, asked)
+        past.decide(asked)
     }
 }
 
 pub(crate) struct FloorIsSigned;
 impl Rule for FloorIsSigned {
-    fn decide(knowledge: &Knowledge, asked: &Canonical) -> Decision {
-        match decide(knowledge, asked) {
+    fn decide(past: Past<'_>, asked: &Canonical) -> Decision {
+        match past.decide(asked) {
             Decision::Refuse(guard::Refusal::UnknownContent { .. }) => Decision::Advance,
             other => other,
         }
@@ -237,9 +267,9 @@ impl Rule for FloorIsSigned {
 
 pub(crate) struct NothingHeld;
 impl Rule for NothingHeld {
-    fn decide(knowledge: &Knowledge, asked: &Canonical) -> Decision {
-        match decide(knowledge, asked) {
-            Decision::Hold(_) => Decision::Advance,
+    fn decide(past: Past<'_>, asked: &Canonical) -> Decision {
+        match past.decide(asked) {
+            Decision::Wait(_) => Decision::Advance,
             other => other,
         }
     }
@@ -247,8 +277,8 @@ impl Rule for NothingHeld {
 
 pub(crate) struct RepeatIsRefused;
 impl Rule for RepeatIsRefused {
-    fn decide(knowledge: &Knowledge, asked: &Canonical) -> Decision {
-        match decide(knowledge, asked) {
+    fn decide(past: Past<'_>, asked: &Canonical) -> Decision {
+        match past.decide(asked) {
             Decision::Replay(_) => {
                 Decision::Refuse(guard::Refusal::UnknownContent { asked: asked.hrs() })
             }
@@ -260,14 +290,14 @@ impl Rule for RepeatIsRefused {
 /// As tmkms 0.15 does it: one block a round.
 pub(crate) struct BlockIsKept;
 impl Rule for BlockIsKept {
-    fn decide(knowledge: &Knowledge, asked: &Canonical) -> Decision {
-        if let Knowledge::Mark(Mark::Signed(signed)) = knowledge
+    fn decide(past: Past<'_>, asked: &Canonical) -> Decision {
+        if let Knowledge::Mark(Mark::Signed(signed)) = past.knowledge
             && (signed.hrs().height, signed.hrs().round) == (asked.hrs().height, asked.hrs().round)
             && signed.block_id() != asked.block_id()
         {
             return Decision::Refuse(guard::Refusal::UnknownContent { asked: asked.hrs() });
         }
-        decide(knowledge, asked)
+        past.decide(asked)
     }
 }
 

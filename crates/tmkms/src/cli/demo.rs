@@ -21,7 +21,7 @@ use super::{Failure, Outcome, config, start};
 use crate::config::{Network, Template};
 use crate::observe;
 use crate::session::Shutdown;
-use crate::signer;
+use crate::signer::{self, BootMemory};
 
 /// How long the node waits for the signer. A real one waits 3 s.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -97,7 +97,7 @@ fn sign_all(
     heights: u16,
 ) -> Result<u32, Failure> {
     let config = config::load(&home.join("tmkms.toml"))?;
-    let signer = signer::load(&config, FilePermissions::RequirePrivate)
+    let signer = signer::load(&config, FilePermissions::RequirePrivate, BootMemory::Off)
         .map_err(|errors| Failure::listed(&errors))?;
     let shutdown = Shutdown::default();
     // So that an end by Ctrl-C leaves no key behind either.

@@ -218,7 +218,7 @@ fn with_mark(found: &Found) -> String {
         ),
         _ => format!(
             "{file} says that nothing was signed yet: a chain at height 1 is signed at once; on \
-             any other the signer lets the height in progress pass before it signs"
+             any other the signer lets the heights of its first 30 s pass before it signs"
         ),
     }
 }
@@ -234,7 +234,7 @@ fn without_mark(kept: &Path) -> String {
     format!("Found no priv_validator_state.json of the node: {WITHOUT_MARK}")
 }
 
-const WITHOUT_MARK: &str = "the signer lets the height in progress pass before it signs. If the \
+const WITHOUT_MARK: &str = "the signer lets the heights of its first 30 s pass before it signs. If the \
                             node has signed with this key, stop it and import again with --state \
                             FILE --force";
 

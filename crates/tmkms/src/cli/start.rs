@@ -14,7 +14,7 @@ use super::{Failure, Outcome, config};
 use crate::hardening;
 use crate::observe;
 use crate::session::{self, Node, Shutdown, Trouble};
-use crate::signer;
+use crate::signer::{self, BootMemory};
 
 /// How long sessions may take to finish the request in hand.
 const GRACE: Duration = Duration::from_secs(5);
@@ -24,8 +24,12 @@ pub(super) fn run(args: &StartArgs) -> Outcome {
     observe::log_to_stdout(&args.log)?;
     let config = config::load(&args.config.path)?;
     hardening::before_keys();
-    let signer = signer::load(&config, permissions(args.allow_insecure_permissions))
-        .map_err(|errors| Failure::listed(&errors))?;
+    let signer = signer::load(
+        &config,
+        permissions(args.allow_insecure_permissions),
+        BootMemory::Kept,
+    )
+    .map_err(|errors| Failure::listed(&errors))?;
     hardening::after_keys();
     let shutdown = Shutdown::default();
     let signals = on_signals(&shutdown)?;

@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use guard::{Guard, Knowledge, Permit, Refusal};
 use keys::{Provider, SignError, Signature};
@@ -136,7 +137,7 @@ impl Chain {
         extension: Option<&[u8]>,
         max_height: Option<Height>,
     ) -> Result<Signed, SigningError> {
-        let permit = self.guard()?.permit(asked, max_height)?;
+        let permit = self.guard()?.permit(asked, max_height, Instant::now())?;
         let extension = extension.and_then(|bytes| permit.extension(bytes));
         Ok(Signed {
             timestamp: permit.timestamp(),

@@ -5,19 +5,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use guard::{Guard, Knowledge, Mark, RawBytesPolicy, StoreError};
+use guard::{Guard, Knowledge, Mark, RawBytesPolicy, StoreError, WAIT};
 use keys::{
     ConsensusKey, FilePermissions, KeyFileError, KeyFormat, KeyOptions, Provider as _, Softsign,
     read_identity, read_key,
 };
 use privval::{ChainId, Height, Hrs, PublicKey};
 use secret_connection::Identity;
-use store::{FileStore, OpenError, Opened};
+use store::{FileStore, Memory, MemoryError, OpenError, Opened};
 use tracing::{info, warn};
 
 use super::chain::Chain;
 use super::hook::{self, HookError};
 use super::mark::{self, MarkError};
+use super::memory::{self, BootMemory};
 use crate::config::{self, Config, Endpoint, KeyEncoding, Location, RawBytes};
 use crate::session::{Address, DEFAULT_TIMEOUT, Node};
 
@@ -61,6 +62,14 @@ pub enum LoadError {
         /// What is wrong.
         source: StoreError,
     },
+    /// The state is old, or the key in use.
+    #[error("{at}: {source}")]
+    Memory {
+        /// The line of tmkms.toml.
+        at: Location,
+        /// What is wrong.
+        source: MemoryError,
+    },
     /// The mark beside the key cannot be used.
     #[error("{at}: the mark beside the key cannot be used: {source}")]
     Mark {
@@ -99,8 +108,13 @@ pub enum LoadError {
 ///
 /// # Errors
 /// All [`LoadError`]s at once. What was locked is unlocked again.
-pub fn load(config: &Config, permissions: FilePermissions) -> Result<Signer, Vec<LoadError>> {
+pub fn load(
+    config: &Config,
+    permissions: FilePermissions,
+    boot_memory: BootMemory,
+) -> Result<Signer, Vec<LoadError>> {
     let mut loader = Loader::new(config, permissions);
+    loader.boot_memory = boot_memory;
     let chains = loader.chains();
     let nodes = loader.nodes(&chains);
     if loader.errors.is_empty() {
@@ -181,6 +195,13 @@ fn mark_error(key: &config::Softsign, source: MarkError) -> LoadError {
     }
 }
 
+fn memory_error(chain: &config::Chain, source: MemoryError) -> LoadError {
+    LoadError::Memory {
+        at: chain.state_file.at.clone(),
+        source,
+    }
+}
+
 fn state_error(chain: &config::Chain, source: OpenError) -> LoadError {
     LoadError::State {
         at: chain.state_file.at.clone(),
@@ -192,6 +213,7 @@ fn state_error(chain: &config::Chain, source: OpenError) -> LoadError {
 struct Loader<'a> {
     config: &'a Config,
     permissions: FilePermissions,
+    boot_memory: BootMemory,
     /// By file, so that a key for several chains is read once. `None` when it was reported.
     keys: BTreeMap<PathBuf, Option<Arc<Softsign>>>,
     /// Identities that were reported: several nodes usually share one.
@@ -204,6 +226,7 @@ impl<'a> Loader<'a> {
         Self {
             config,
             permissions,
+            boot_memory: BootMemory::Off,
             keys: BTreeMap::new(),
             bad_identities: BTreeSet::new(),
             errors: Vec::new(),
@@ -229,14 +252,20 @@ impl<'a> Loader<'a> {
 
     fn chain(&mut self, chain: &config::Chain) -> Option<Chain> {
         let key = self.config.key(&chain.id)?;
-        let provider = self.key(key);
-        let guard = self.guard(chain, key).map_err(|e| self.errors.push(e)).ok();
-        if let Some(provider) = &provider {
-            info!("[{}] {}", chain.id, shown(chain, &provider.public_key()));
-        }
+        let Some(provider) = self.key(key) else {
+            // Looked at only: a start that fails leaves no new files behind.
+            self.errors.extend(look(chain, key).err());
+            return None;
+        };
+        let public_key = provider.public_key();
+        let guard = self
+            .guard(chain, key, &public_key)
+            .map_err(|e| self.errors.push(e))
+            .ok();
+        info!("[{}] {}", chain.id, shown(chain, &public_key));
         Some(Chain::new(
             chain.id.clone(),
-            provider?,
+            provider,
             guard?,
             chain.raw_bytes,
         ))
@@ -273,7 +302,13 @@ impl<'a> Loader<'a> {
         &self,
         chain: &config::Chain,
         key: &config::Softsign,
+        public_key: &PublicKey,
     ) -> Result<Guard<FileStore>, LoadError> {
+        let memory = match self.boot_memory {
+            BootMemory::Kept => memory::open(&chain.id, public_key, &chain.state_file.value)
+                .map_err(|e| memory_error(chain, e))?,
+            BootMemory::Off => None,
+        };
         let opened = FileStore::open(&chain.state_file.value, &chain.id)
             .map_err(|e| state_error(chain, e))?;
         for note in &opened.notes {
@@ -282,6 +317,7 @@ impl<'a> Loader<'a> {
         let mut state = State { chain, opened };
         state.take_mark_beside(key)?;
         state.take_hook()?;
+        state.remember(memory)?;
         state.tell();
         let policy = match chain.raw_bytes {
             RawBytes::Off => RawBytesPolicy::Off,
@@ -401,6 +437,24 @@ impl State<'_> {
         }
     }
 
+    /// Stops where the state is older than what was signed since the machine booted.
+    fn remember(&mut self, memory: Option<Memory>) -> Result<(), LoadError> {
+        let Some(memory) = memory else {
+            return Ok(());
+        };
+        memory
+            .check(memory::place(&self.opened.knowledge))
+            .map_err(|e| memory_error(self.chain, e))?;
+        let mark = self.mark().cloned();
+        self.opened
+            .store
+            .remember(memory, mark.as_ref())
+            .map_err(|source| LoadError::Write {
+                at: self.chain.state_file.at.clone(),
+                source,
+            })
+    }
+
     fn mark(&self) -> Option<&Mark> {
         match &self.opened.knowledge {
             Knowledge::Mark(mark) => Some(mark),
@@ -411,7 +465,7 @@ impl State<'_> {
     fn is_higher(&self, floor: &Mark) -> bool {
         match &self.opened.knowledge {
             Knowledge::Mark(mark) | Knowledge::Imported(mark) => floor.hrs() > mark.hrs(),
-            Knowledge::Nothing | Knowledge::Holding(_) => true,
+            Knowledge::Nothing => true,
         }
     }
 
@@ -440,17 +494,20 @@ impl State<'_> {
             Knowledge::Mark(mark) => info!("[{chain}] last signed at h/r/s {}", mark.hrs()),
             Knowledge::Imported(mark) => warn!(
                 "[{chain}] no state: {} is new. Signing goes on after {}; if the chain is more \
-                 than one height past it, the height in progress is let pass first, because it \
-                 may have been signed since. If a state or a backup exists, stop and run `tmkms \
+                 than one height past it, each height that is asked for in the first {} s is let \
+                 pass, because it may have been signed since. If a state or a backup exists, stop \
+                 and run `tmkms state import`",
+                self.chain.state_file.value.display(),
+                mark.hrs(),
+                WAIT.as_secs()
+            ),
+            Knowledge::Nothing => warn!(
+                "[{chain}] no state: {} is new. A chain at height 1 is signed at once; on any \
+                 other each height that is asked for in the first {} s is let pass, because it may \
+                 have been signed elsewhere. If a state or a backup exists, stop and run `tmkms \
                  state import`",
                 self.chain.state_file.value.display(),
-                mark.hrs()
-            ),
-            Knowledge::Nothing | Knowledge::Holding(_) => warn!(
-                "[{chain}] no state: {} is new. A chain at height 1 is signed at once; on any \
-                 other the height in progress is let pass first, because it may have been signed \
-                 elsewhere. If a state or a backup exists, stop and run `tmkms state import`",
-                self.chain.state_file.value.display()
+                WAIT.as_secs()
             ),
         }
     }

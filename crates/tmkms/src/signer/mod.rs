@@ -4,7 +4,9 @@ mod chain;
 mod hook;
 mod load;
 mod mark;
+mod memory;
 
 pub use self::chain::{Chain, Signed, SigningError};
 pub use self::load::{LoadError, Signer, check, load};
 pub use self::mark::{MarkError, floor, mark_path, read_mark, whole_height};
+pub use self::memory::BootMemory;

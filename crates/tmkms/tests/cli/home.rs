@@ -83,7 +83,17 @@ impl Home {
             .env_clear()
             .env("PATH", format!("{}:{path}", folder.display()))
             .env("LC_ALL", "C")
+            // Signers of other tests have the same key.
+            .env("XDG_RUNTIME_DIR", self.boot_memory())
             .stdin(Stdio::null())
+    }
+
+    fn boot_memory(&self) -> PathBuf {
+        let directory = self.path(".run");
+        fs::create_dir_all(&directory).expect("a directory");
+        // For tests that run as another user.
+        let _ = fs::set_permissions(&directory, fs::Permissions::from_mode(0o777));
+        directory
     }
 
     /// Puts the words in front of a script that make it run as a user without rights, or prints

@@ -105,11 +105,79 @@ fn a_second_signer_on_one_state_does_not_start() {
     let second = home.tmkms(&["start", "-c", "kms/tmkms.toml"]);
     assert_eq!(second.code, 1);
     let text = format!(
+        "kms/tmkms.toml:9:14: the key of chain {CHAIN} is in use by another signer (process {}, \
+         kms/state/{CHAIN}-consensus.json)",
+        signer.pid()
+    );
+    assert!(second.stderr.contains(&text), "{}", second.stderr);
+
+    // One that cannot see the first one's memory of this boot, in another container say.
+    let apart = home.sh("mkdir -p apart; XDG_RUNTIME_DIR=$PWD/apart tmkms start -c kms/tmkms.toml");
+    assert_eq!(apart.code, 1);
+    let text = format!(
         "kms/tmkms.toml:9:14: chain {CHAIN}: kms/state/{CHAIN}-consensus.json.ring is in use by \
          another signer (process {} on ",
         signer.pid()
     );
+    assert!(apart.stderr.contains(&text), "{}", apart.stderr);
+    assert_eq!(signer.stop().code, 0);
+}
+
+#[test]
+fn a_second_signer_with_the_same_key_and_a_state_of_its_own_does_not_start() {
+    let home = Home::new();
+    let _node = node(&home);
+    let mut signer = Signer::start(&home, &[]);
+    signer.wait_for("starting up");
+    home.must("cp -r kms copy && rm copy/state/*");
+    let second = home.tmkms(&["start", "-c", "copy/tmkms.toml"]);
+    assert_eq!(second.code, 1);
+    let text = format!(
+        "error: copy/tmkms.toml:9:14: the key of chain {CHAIN} is in use by another signer \
+         (process {}, kms/state/{CHAIN}-consensus.json): two signers with one key are how \
+         validators double-sign; stop that one first",
+        signer.pid()
+    );
     assert!(second.stderr.contains(&text), "{}", second.stderr);
+    assert_eq!(home.must("ls copy/state"), "", "no state is begun");
+    assert_eq!(signer.stop().code, 0);
+}
+
+#[test]
+fn a_state_that_was_put_back_does_not_start_before_the_height_is_imported() {
+    let home = Home::new();
+    let node = node(&home);
+    let signer = Signer::start(&home, &[]);
+    let mut asker = node.accept(PATIENCE).unwrap();
+    let chain = privval::ChainId::new(CHAIN).unwrap();
+    let sign = |asker: &mut testnode::Signer, height: i64| {
+        let height = privval::Height::try_from(height).unwrap();
+        let key = asker.public_key(CHAIN).unwrap();
+        let asked = testnode::prevote(&chain, height, privval::Timestamp::GO_ZERO);
+        asker.sign(&key, &asked, &[])
+    };
+    sign(&mut asker, 1).unwrap();
+    assert_eq!(signer.stop().code, 0);
+    home.must("cp -r kms/state old");
+    let signer = Signer::start(&home, &[]);
+    sign(&mut node.accept(PATIENCE).unwrap(), 2).unwrap();
+    assert_eq!(signer.stop().code, 0);
+
+    home.must("rm -r kms/state; cp -r old kms/state");
+    let done = home.tmkms(&["start", "-c", "kms/tmkms.toml"]);
+    assert_eq!(done.code, 1);
+    let text = format!(
+        "error: kms/tmkms.toml:9:14: the state kms/state/{CHAIN}-consensus.json of chain {CHAIN} \
+         is old: it ends at 1/0/1, and \
+         this key has signed up to 2/0/1 since this machine booted"
+    );
+    assert!(done.stderr.contains(&text), "{}", done.stderr);
+
+    home.must(&format!(
+        "tmkms state import -c kms/tmkms.toml --chain-id {CHAIN} --height 2"
+    ));
+    let signer = Signer::start(&home, &[]);
+    sign(&mut node.accept(PATIENCE).unwrap(), 3).unwrap();
     assert_eq!(signer.stop().code, 0);
 }
 

@@ -84,7 +84,7 @@ fn second_process_on_the_same_state_says_who_holds_it_and_ends() {
     asker.sign(&prevote(1, "a"));
     let ended = rig.home.start().wait();
     assert_eq!(ended.status.code(), Some(1));
-    let holder = format!("(process {} on ", rig.tmkms.pid());
+    let holder = format!("(process {}, ", rig.tmkms.pid());
     let line = ended.line("is in use by another signer");
     for text in [
         holder.as_str(),

@@ -142,7 +142,11 @@ impl Tmkms {
 }
 
 fn spawn(config: &Path, args: &[&str]) -> Child {
+    // Signers of other tests have the same key.
+    let boot_memory = config.with_file_name("run");
+    std::fs::create_dir_all(&boot_memory).unwrap();
     Command::new(env!("CARGO_BIN_EXE_tmkms"))
+        .env("XDG_RUNTIME_DIR", boot_memory)
         .args(["start", "-c"])
         .arg(config)
         .args(args)
