@@ -68,7 +68,7 @@ pub enum LoadError {
         /// The line of tmkms.toml.
         at: Location,
         /// What is wrong.
-        source: MemoryError,
+        source: Box<MemoryError>,
     },
     /// The mark beside the key cannot be used.
     #[error("{at}: the mark beside the key cannot be used: {source}")]
@@ -198,7 +198,7 @@ fn mark_error(key: &config::Softsign, source: MarkError) -> LoadError {
 fn memory_error(chain: &config::Chain, source: MemoryError) -> LoadError {
     LoadError::Memory {
         at: chain.state_file.at.clone(),
-        source,
+        source: Box::new(source),
     }
 }
 
