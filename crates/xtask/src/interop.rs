@@ -28,7 +28,7 @@ pub(crate) fn run(names: &[String]) -> Outcome {
 /// (all without names). `show` lets through what passing tests print.
 pub(crate) fn run_tests(go: &str, names: &[String], show: bool) -> Result<Totals, String> {
     let nodes = nodes::build(go)?;
-    let peers = peers::build()?;
+    let peers = peers::build_tmkms()?;
     let signer = build_signer()?;
     let mut command = cargo_test();
     command.env("TMKMS_BIN", signer);

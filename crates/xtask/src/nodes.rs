@@ -1,4 +1,5 @@
-//! The real nodes: each folder of `interop/nodes` is a Go module that pins one.
+//! The real nodes: each folder of `interop/nodes` is a Go module that pins one. Peers that are
+//! Go modules are built in the same way.
 
 use crate::cache::{Build, make_all};
 use crate::{Outcome, no_arguments, paths};
@@ -7,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What to do without Go.
-pub(crate) const NO_GO: &str = "the real nodes are built with Go 1.25 or newer, and `go version` does not run here.\n\
+pub(crate) const NO_GO: &str = "the real nodes and some of the peers are built with Go 1.25 or newer, and `go version` does not run here.\n\
     Install it with your system's package manager (golang-go) or from https://go.dev/dl";
 
 /// The line with which a module names the one command that it pins.
@@ -36,7 +37,7 @@ pub(crate) fn build(go: &str) -> Result<PathBuf, String> {
     let root = paths::cache()?.join("nodes");
     let mut builds = Vec::new();
     for source in modules()? {
-        builds.push(node(go, &root, source)?);
+        builds.push(module(go, &root, source)?);
     }
     make_all(&root, "node", &builds)?;
     Ok(root)
@@ -45,10 +46,17 @@ pub(crate) fn build(go: &str) -> Result<PathBuf, String> {
 /// The Go modules below `interop/nodes`, and the application for vote extensions.
 fn modules() -> Result<Vec<PathBuf>, String> {
     let interop = paths::workspace().join("interop");
-    let pins = interop.join("nodes");
+    let mut folders = modules_below(&interop.join("nodes"))?;
+    folders.push(interop.join("extension-app"));
+    folders.sort();
+    Ok(folders)
+}
+
+/// The Go modules directly below a folder, in the order of their names.
+pub(crate) fn modules_below(pins: &Path) -> Result<Vec<PathBuf>, String> {
     let failed = |error| format!("{}: {error}", pins.display());
-    let mut folders = vec![interop.join("extension-app")];
-    for entry in fs::read_dir(&pins).map_err(failed)? {
+    let mut folders = Vec::new();
+    for entry in fs::read_dir(pins).map_err(failed)? {
         folders.push(entry.map_err(failed)?.path());
     }
     folders.retain(|folder| folder.join("go.mod").is_file());
@@ -56,7 +64,8 @@ fn modules() -> Result<Vec<PathBuf>, String> {
     Ok(folders)
 }
 
-fn node(go: &str, root: &Path, source: PathBuf) -> Result<Build, String> {
+/// How to build the program of one Go module.
+pub(crate) fn module(go: &str, root: &Path, source: PathBuf) -> Result<Build, String> {
     let name = file_name(&source);
     let key = format!("{go}\n{}", sources(&source)?);
     // A module without a tool line is a program itself.
