@@ -10,6 +10,7 @@
     reason = "a command line program for developers talks on standard output"
 )]
 
+mod bench;
 mod cache;
 mod interop;
 mod nodes;
@@ -54,7 +55,7 @@ const COMMANDS: &[Command] = &[
     Command {
         name: "peers",
         arguments: "",
-        help: "builds the signers that ours is compared with",
+        help: "builds the signers that ours is compared with (needs Go)",
         run: peers::run,
     },
     Command {
@@ -68,6 +69,12 @@ const COMMANDS: &[Command] = &[
         arguments: "[--kills N]",
         help: "the real process, killed at every system call and on disks that fail or lose power (--help)",
         run: |arguments| package::run("crash", arguments),
+    },
+    Command {
+        name: "bench",
+        arguments: "[--short]",
+        help: "measures ours beside the peers and rewrites docs/benchmarks.md (--help)",
+        run: bench::run,
     },
     Command {
         name: "help",
