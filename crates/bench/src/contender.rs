@@ -63,6 +63,7 @@ impl Contender {
     pub(crate) fn command(self, programs: &Programs, files: &Files) -> Result<Command, BenchError> {
         let mut command = Command::new(self.program(programs)?);
         command.current_dir(files.root());
+        command.env("XDG_RUNTIME_DIR", files.run());
         match self {
             Self::Floor => command
                 .arg("floor")

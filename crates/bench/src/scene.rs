@@ -18,7 +18,10 @@ use crate::error::BenchError;
 use crate::requests::address;
 
 /// The files of all signers, in a directory of their own.
-pub(crate) struct Files(TempDir);
+pub(crate) struct Files {
+    root: TempDir,
+    run: TempDir,
+}
 
 /// A listening node.
 pub(crate) struct Node {
@@ -49,7 +52,12 @@ pub(crate) struct Scene {
 impl Files {
     /// Where they all are.
     pub(crate) fn root(&self) -> &Path {
-        self.0.path()
+        self.root.path()
+    }
+
+    /// For what ours remembers until the next boot: in memory, as where it runs in earnest.
+    pub(crate) fn run(&self) -> &Path {
+        self.run.path()
     }
 
     /// The directory for states. Its name is that which horcrux expects.
@@ -88,7 +96,12 @@ impl Scene {
         nodes_per_chain: u32,
     ) -> Result<Self, BenchError> {
         let root = tempfile::Builder::new().prefix("b").tempdir_in(directory);
-        let files = Files(root.map_err(BenchError::file(directory))?);
+        let memory = Path::new("/dev/shm");
+        let run = tempfile::Builder::new().prefix("b").tempdir_in(memory);
+        let files = Files {
+            root: root.map_err(BenchError::file(directory))?,
+            run: run.map_err(BenchError::file(memory))?,
+        };
         let mut nodes = Vec::new();
         for chain in 1..=chains {
             for node in 1..=nodes_per_chain {
