@@ -26,6 +26,8 @@
 //! }
 //! ```
 
+#[cfg(feature = "contract")]
+pub mod contract;
 mod guard;
 mod mark;
 mod permit;

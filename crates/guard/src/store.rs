@@ -8,6 +8,8 @@ use privval::Canonical;
 /// When [`commit`](Store::commit) returns `Ok`, the message survives a crash of the process and
 /// of the machine: whoever opens the store next reads it, or a later one. When it returns an
 /// error, it may or may not have been kept; the caller signs nothing more.
+///
+/// The module `contract` (feature of the same name) holds any store to this.
 pub trait Store: Send {
     /// Makes durable that `signed` is about to be signed.
     ///
