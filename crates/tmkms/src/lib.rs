@@ -7,5 +7,6 @@ pub mod cli;
 pub mod config;
 pub mod hardening;
 pub mod observe;
+pub mod sandbox;
 pub mod session;
 pub mod signer;

@@ -150,7 +150,7 @@ fn blocks(languages: &[&str]) -> Vec<Block> {
 }
 
 /// Words of the system, of libraries, of made-up hooks and of commands of others.
-const NOT_OURS: [&str; 18] = [
+const NOT_OURS: [&str; 20] = [
     "failed to lookup address information: Name or service not known",
     "Network is unreachable (os error",
     "No route to host (os error",
@@ -158,6 +158,8 @@ const NOT_OURS: [&str; 18] = [
     "No such file or directory (os error",
     "Invalid argument (os error",
     "Operation not permitted (os error",
+    "failed to restrict the calling thread: Argument list too long (os error",
+    "Error calling `seccomp`: Invalid argument (os error",
     "at path",
     "exit status: 3: no route to the node",
     "process 1079 on vm",

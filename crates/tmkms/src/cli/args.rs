@@ -322,6 +322,9 @@ pub struct StartArgs {
     /// Accept key files that others on this machine may read (Docker Desktop's mounts)
     #[arg(long)]
     pub allow_insecure_permissions: bool,
+    /// Leave the process all rights of its user, should the sandbox be in the way of signing
+    #[arg(long)]
+    pub no_sandbox: bool,
 }
 
 /// How to log.

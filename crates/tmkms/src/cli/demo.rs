@@ -20,6 +20,7 @@ use super::args::DemoArgs;
 use super::{Failure, Outcome, config, start};
 use crate::config::{Network, Template};
 use crate::observe;
+use crate::sandbox::{self, Needs, Threads};
 use crate::session::Shutdown;
 use crate::signer::{self, BootMemory};
 
@@ -103,7 +104,12 @@ fn sign_all(
     // So that an end by Ctrl-C leaves no key behind either.
     let signals = start::on_signals(&shutdown)?;
     let (played, ended) = thread::scope(|scope| {
-        let sessions = scope.spawn(|| start::serve(signer.nodes, &shutdown));
+        let sessions = scope.spawn(|| {
+            // What `start` puts the whole process into. Here it protects nothing: it shows that
+            // signing goes on in it on this machine.
+            sandbox::apply(&Needs::of(&signer.nodes), Threads::Own).tell();
+            start::serve(signer.nodes, &shutdown)
+        });
         // The connection outlives the play, so that it is the signer that ends it.
         let played = play_node(chain_id, node, heights);
         shutdown.ask();

@@ -13,6 +13,7 @@ use super::key::permissions;
 use super::{Failure, Outcome, config};
 use crate::hardening;
 use crate::observe;
+use crate::sandbox::{self, Needs, Threads};
 use crate::session::{self, Node, Shutdown, Trouble};
 use crate::signer::{self, BootMemory};
 
@@ -31,12 +32,23 @@ pub(super) fn run(args: &StartArgs) -> Outcome {
     )
     .map_err(|errors| Failure::listed(&errors))?;
     hardening::after_keys();
+    // Before any thread is started: each inherits it.
+    restrict(&signer.nodes, args.no_sandbox);
     let shutdown = Shutdown::default();
     let signals = on_signals(&shutdown)?;
     info!(target: "tmkms::commands::start", "tmkms {} starting up...", env!("CARGO_PKG_VERSION"));
     let outcome = serve(signer.nodes, &shutdown);
     signals.close();
     outcome
+}
+
+/// Keeps what dialling these nodes takes, and tells what that is.
+fn restrict(nodes: &[Node], no_sandbox: bool) {
+    if no_sandbox {
+        sandbox::tell_off();
+    } else {
+        sandbox::apply(&Needs::of(nodes), Threads::All).tell();
+    }
 }
 
 /// Runs a session for each node, to the end of all of them.
