@@ -61,7 +61,7 @@ pub(super) fn lost(status: &LandlockStatus) -> Option<&'static str> {
         ),
         LandlockStatus::Available { effective_abi, .. } if *effective_abi < ABI::V4 => Some(
             "the kernel's landlock knows no ports (since Linux 6.7) and no abstract sockets (since \
-             6.12): neither are restricted",
+             6.12): neither is restricted",
         ),
         LandlockStatus::Available { effective_abi, .. } if *effective_abi < ABI::V6 => Some(
             "the kernel's landlock does not know abstract sockets (since Linux 6.12): they are \

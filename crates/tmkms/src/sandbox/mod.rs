@@ -1,6 +1,7 @@
 //! The sandbox: after the start the process keeps only what signing needs.
 //!
-//! Landlock holds files and TCP ports, seccomp the system calls; neither needs any rights. Both are inherited by every later thread and cannot be taken off again.
+//! Landlock holds files and TCP ports, seccomp the system calls; neither needs any rights. Both
+//! are inherited by every later thread and cannot be taken off again.
 //!
 //! Invariants:
 //! - It goes on after all keys are read and all states are open, before the first node is dialled.

@@ -21,6 +21,8 @@ mod home;
 mod init;
 mod key_show;
 mod pipes;
+mod sandbox;
+mod sandbox_traced;
 mod secrets;
 mod signer;
 mod softsign_import;
