@@ -11,7 +11,7 @@
 )]
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream, ToSocketAddrs as _};
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr as UnixAddr, UnixListener, UnixStream};
@@ -101,6 +101,9 @@ const ATTEMPTS: &[(&str, End, End, Attempt)] = &[
     }),
     ("read how names are resolved", End::Done, End::Done, |_| {
         read("/etc/hosts")
+    }),
+    ("read random bytes", End::Done, End::Done, |_| {
+        File::open("/dev/urandom")?.read_exact(&mut [0; 32])
     }),
     (OWN_DIRECTORY, End::Done, End::Done, |p| {
         write_and_rename(&p.own_directory())

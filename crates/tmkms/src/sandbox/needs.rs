@@ -13,6 +13,9 @@ const DNS_PORT: u16 = 53;
 /// The system's own word on how many processors there are, which its libraries ask for.
 const PROCESSORS: &str = "/sys/devices/system/cpu";
 
+/// Random bytes: what a static build reads in the place of getrandom(2).
+const RANDOM: [&str; 2] = ["/dev/random", "/dev/urandom"];
+
 /// Where the files are that say how names are resolved. The whole directory, because editors and
 /// DHCP clients put new files in the place of old ones, and a rule holds for one file only.
 const RESOLVER_DIRECTORY: &str = "/etc";
@@ -76,6 +79,7 @@ impl Needs {
     pub(super) fn readable(&self) -> BTreeSet<PathBuf> {
         let mut paths = self.read.clone();
         paths.insert(PROCESSORS.into());
+        paths.extend(RANDOM.map(PathBuf::from));
         if self.names {
             paths.insert(RESOLVER_DIRECTORY.into());
             paths.extend(LIBRARIES.map(PathBuf::from));
@@ -107,7 +111,8 @@ mod tests {
             ..Needs::default()
         };
         assert_eq!(needs.ports(), [26659].into());
-        assert_eq!(needs.readable(), [PROCESSORS.into()].into());
+        let always = [RANDOM[0], RANDOM[1], PROCESSORS].map(PathBuf::from);
+        assert_eq!(needs.readable(), always.into());
     }
 
     #[test]

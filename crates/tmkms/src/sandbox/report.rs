@@ -129,7 +129,7 @@ mod tests {
         assert_eq!(
             report.on,
             [
-                "files (reads /srv/node /sys/devices/system/cpu)",
+                "files (reads /dev/random /dev/urandom /srv/node /sys/devices/system/cpu)",
                 "TCP (dials ports 26659 26660)",
                 "system calls"
             ]

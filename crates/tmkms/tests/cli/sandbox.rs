@@ -76,7 +76,8 @@ fn every_thread_is_in_the_sandbox_while_it_signs() {
     let done = signer.stop();
     assert_eq!((done.code, done.stderr.as_str()), (0, ""));
     let line = format!(
-        " INFO tmkms::sandbox: sandbox: files (reads /sys/devices/system/cpu), TCP (dials ports \
+        " INFO tmkms::sandbox: sandbox: files (reads /dev/random /dev/urandom \
+         /sys/devices/system/cpu), TCP (dials ports \
          {port}), system calls are restricted\n"
     );
     assert!(done.stdout.contains(&line), "{}", done.stdout);
