@@ -140,7 +140,7 @@ fn unix_sockets_are_dialled_again_and_again() {
         let address = name.clone().unwrap_or_else(|| path.display().to_string());
         home.must(&format!(
             "sed -i -e 's|^addr = .*|addr = \"unix://{address}\"|' -e '/^secret_key/d' \
-             -e 's|reconnect = .*|reconnect = true|' kms/tmkms.toml; rm -rf kms/state/*"
+             -e 's|reconnect = .*|reconnect = true|' kms/tmkms.toml; rm -rf kms/state/* .run/*"
         ));
         let node = match &name {
             Some(name) => Listener::unix_abstract(&name[1..]).unwrap(),
