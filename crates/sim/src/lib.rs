@@ -18,8 +18,9 @@
 //! them while the other is behind; nodes that all lag behind the chain for longer than a signer
 //! without any past waits.
 //!
-//! Two things stop a start for a person to decide, and are counted: tmkms signed another block
-//! where this signer had committed one without releasing it; and a document cut in the middle of
+//! Three things stop a start for a person to decide, and are counted: tmkms signed another block
+//! where this signer had committed one without releasing it; a ring was put back that holds such a
+//! record, and another message was signed there meanwhile; and a document cut in the middle of
 //! its height, round or step (inside a sector, which no disk does), since it looks like an edit.
 
 mod home;

@@ -95,6 +95,7 @@ impl<S: Subject> Schedule<S> {
                 self.machine
                     .note(|| format!("process {id}: found {:?}", started.knowledge));
                 self.machine.has_recovered();
+                self.has_old_ring = false;
                 if let Some(floor) = self.floor.take() {
                     self.oracle.must_be_found(floor.hrs());
                 }
@@ -124,7 +125,9 @@ impl<S: Subject> Schedule<S> {
     /// A start may fail without a fault only where a person has to decide.
     fn explain(&mut self, error: &StartError) -> Result<(), Violation> {
         let needs_person = match error {
-            StartError::Open(OpenError::Disagreement { .. }) => self.tmkms_contradicts,
+            StartError::Open(OpenError::Disagreement { .. }) => {
+                self.tmkms_contradicts || self.has_old_ring
+            }
             StartError::Open(OpenError::DamagedDocument { .. }) => self.machine.is_place_cut(),
             _ => false,
         };
@@ -176,6 +179,7 @@ impl<S: Subject> Schedule<S> {
         let backups = self.backups.get(index).map_or(0, Vec::len);
         let choice = self.rng.below(backups + 1);
         let content = self.backups.get(index).and_then(|b| b.get(choice)).cloned();
+        self.has_old_ring |= file == StateFile::Ring && content.is_some();
         self.machine.note(|| match &content {
             Some(_) => format!("backup {choice} of the {file:?} is put back"),
             None => format!("the {file:?} is removed"),

@@ -30,6 +30,9 @@ pub(crate) struct Schedule<S: Subject> {
     pub(crate) floor: Option<Mark>,
     /// tmkms signed something else where this signer had committed without releasing.
     pub(crate) tmkms_contradicts: bool,
+    /// A ring was put back since the last start that succeeded. It may hold a record that was
+    /// never released, where another message was signed after the ring had been removed.
+    pub(crate) has_old_ring: bool,
     /// The state waits for a person, as it must: the schedule is over.
     pub(crate) is_stopped: bool,
     /// What the virtual clock counts from.
@@ -107,6 +110,7 @@ impl<S: Subject> Schedule<S> {
             backups: [Vec::new(), Vec::new()],
             floor: None,
             tmkms_contradicts: false,
+            has_old_ring: false,
             is_stopped: false,
             origin: Instant::now(),
             nodes: Vec::new(),
