@@ -12,6 +12,7 @@
 
 mod bench;
 mod cache;
+mod fuzz;
 mod interop;
 mod nodes;
 mod package;
@@ -77,6 +78,12 @@ const COMMANDS: &[Command] = &[
         run: bench::run,
     },
     Command {
+        name: "fuzz",
+        arguments: "[--seconds N] [TARGET…]",
+        help: "everything that reads foreign bytes, with bytes that a fuzzer makes up; --minimise reduces the corpus",
+        run: fuzz::run,
+    },
+    Command {
         name: "help",
         arguments: "",
         help: "this text",
@@ -108,7 +115,7 @@ fn help(_: &[String]) -> Outcome {
     println!("cargo xtask COMMAND\n");
     for command in COMMANDS {
         let usage = format!("{} {}", command.name, command.arguments);
-        println!("  {usage:<22} {}", command.help);
+        println!("  {usage:<30} {}", command.help);
     }
     println!(
         "\nBuilt nodes and peers stay in {}; delete it to build them anew.",
