@@ -3,7 +3,8 @@
 //! Invariants:
 //! - Each diagnostic says what is wrong, where, and (under `help:`) what to do.
 //! - A report is in the order of the file. Its text quotes the file only through
-//!   [`mask_secrets`], and its control characters never reach the terminal.
+//!   [`mask_secrets`], and its control characters, of seven bits or eight, never reach the
+//!   terminal.
 
 use std::fmt;
 use std::ops::Range;
@@ -126,7 +127,7 @@ impl Report {
         let source = if items.is_empty() {
             String::new()
         } else {
-            mask_secrets(text)
+            without_c1(&mask_secrets(text))
         };
         Self {
             file,
@@ -199,7 +200,7 @@ impl Report {
             Severity::Warning => Level::WARNING,
         };
         let group = level
-            .primary_title(item.title.as_str())
+            .primary_title(without_c1(&item.title))
             .element(self.place(item));
         let notes = item.notes.iter().map(|text| (Level::NOTE, text));
         let help = item.help.iter().map(|text| (Level::HELP, text));
@@ -253,7 +254,7 @@ impl fmt::Display for Report {
 
 /// An error without a place in the file, in the same look: a title, notes and help.
 pub(super) fn render_plain(title: &str, notes: &[String], help: &[String], colour: bool) -> String {
-    let group = Group::with_title(Level::ERROR.primary_title(title));
+    let group = Group::with_title(Level::ERROR.primary_title(without_c1(title)));
     let notes = notes.iter().map(|text| (Level::NOTE, text));
     let help = help.iter().map(|text| (Level::HELP, text));
     let messages = notes
@@ -289,7 +290,13 @@ fn renderer(colour: bool) -> Renderer {
 /// The text without control characters, line by line (the renderer trusts messages).
 fn printable(text: &str) -> String {
     let lines: Vec<String> = text.lines().map(normalize_untrusted_str).collect();
-    lines.join("\n")
+    without_c1(&lines.join("\n"))
+}
+
+/// The text without the control characters of ISO 6429 that have eight bits, which the renderer
+/// lets through. What stands for them is as long as they are, so offsets stay valid.
+fn without_c1(text: &str) -> String {
+    text.replace(|c| matches!(c, '\u{80}'..='\u{9f}'), "¿")
 }
 
 fn counted(errors: usize, warnings: usize) -> String {
@@ -368,6 +375,23 @@ mod tests {
             .help("c\u{1b}d")
             .at(0..1, "e\u{1b}f");
         assert!(!report("x\n", vec![item]).render(false).contains('\u{1b}'));
+    }
+
+    /// U+009B begins a terminal escape just as ESC and `[` do.
+    #[test]
+    fn eight_bit_control_characters_do_not_reach_the_terminal_either() {
+        for c in '\u{80}'..='\u{9f}' {
+            let item = Diagnostic::error(format!("a{c}b"))
+                .help(format!("c{c}d"))
+                .at(3..4, format!("e{c}f"));
+            let out = report(&format!("g{c}h = 1\n"), vec![item]).render(false);
+            let lines: Vec<&str> = out.lines().collect();
+            assert!(
+                !out.contains(|c: char| c.is_control() && c != '\n'),
+                "{out}"
+            );
+            assert_eq!(lines[3..5], ["1 | g¿h = 1", "  |   ^ e¿f"]);
+        }
     }
 
     #[test]
