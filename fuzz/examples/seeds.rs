@@ -7,9 +7,11 @@ use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use fuzz::peer::MEETINGS;
+use fuzz::peer::{MEETINGS, laid_over};
 use fuzz::samples;
 use guard::Knowledge;
+// What is built with coverage needs somebody to report it to.
+use libfuzzer_sys as _;
 use serde_json::Value;
 use store::Document;
 
@@ -109,43 +111,51 @@ fn privval_request() -> Outcome<Seeds> {
 }
 
 /// Flags as the target has them: order 1, own first message 2, raw frame 4, own proof 8, own
-/// length 16, over a stream 32.
+/// length 16, over a stream 32, first message cut 64. Own ones are told by what they change.
 fn handshake() -> Outcome<Seeds> {
     let mut seeds = Vec::new();
     for (order, meeting) in (0_u8..).zip(&*MEETINGS) {
+        let first = |wanted: &[u8]| laid_over(&meeting.first, wanted);
+        let auth = |wanted: &[u8]| laid_over(&meeting.auth, wanted);
         for stream in [0_u8, 32] {
             let cuts: &[u8] = if stream == 0 { &[] } else { &[0, 40, 1, 200] };
             let mut add = |flags: u8, parts: &[&[u8]]| {
                 seeds.push([&[order | stream | flags], cuts, &parts.concat()].concat());
             };
             add(0, &[]);
-            add(2, &[&meeting.first]);
-            add(8, &[&meeting.auth]);
-            add(2 | 8, &[&meeting.first, &meeting.auth]);
-            add(8 | 16, &[&[103, 0], &meeting.auth]);
+            add(2, &[&[0; 35]]);
+            add(2, &[&[1]]);
+            add(64, &[&[34]]);
+            add(8, &[&[0; 102]]);
+            add(8, &[&[0; 50], &[1]]);
+            add(2 | 8, &[&[0; 35], &[0; 103]]);
+            add(8 | 16, &[&[103, 0]]);
             add(16, &[&[104, 0]]);
+            add(16, &[&[69, 0]]);
             add(4, &[&meeting.auth_frame()]);
-            add(8, &[&meeting.auth[..69]]);
-            add(8, &[&[107], &meeting.auth[1..], &[0x1a, 2, 7, 7]]);
-            add(8, &[&[66, 0x0a, 0x23, 0x12, 0x21, 2], &meeting.auth]);
+            let long = [&[107], &meeting.auth[1..], &[0x1a, 2, 7, 7]].concat();
+            add(8, &[&auth(&long)]);
+            let twice = [&[66, 0x0a, 0x23, 0x12, 0x21, 2], &meeting.auth[..]].concat();
+            add(8, &[&auth(&twice)]);
         }
-    }
-    for point in bytes(
-        "secret_connection.json",
-        "low_order",
-        "remote_ephemeral_public",
-    )? {
-        seeds.push([&[2, 0x22, 0x0a, 0x20], &point[..]].concat());
-    }
-    for end in ["a", "b"] {
-        for case in vectors("secret_connection.json")?["handshakes"]
-            .as_array()
-            .ok_or("no handshakes")?
-        {
-            let part = |name: &str| hex::decode(case[end][name].as_str().unwrap_or_default());
-            seeds.push([&[8], &part("auth_message")?[..]].concat());
-            let (first, frame) = (part("ephemeral_message")?, part("auth_frame")?);
-            seeds.push([&[2 | 4], &first[..], &frame].concat());
+        for point in bytes(
+            "secret_connection.json",
+            "low_order",
+            "remote_ephemeral_public",
+        )? {
+            let message = [&[0x22, 0x0a, 0x20], &point[..]].concat();
+            seeds.push([&[order | 2], &first(&message)[..]].concat());
+        }
+        for end in ["a", "b"] {
+            for case in vectors("secret_connection.json")?["handshakes"]
+                .as_array()
+                .ok_or("no handshakes")?
+            {
+                let part = |name: &str| hex::decode(case[end][name].as_str().unwrap_or_default());
+                seeds.push([&[order | 8], &auth(&part("auth_message")?)[..]].concat());
+                let (message, frame) = (part("ephemeral_message")?, part("auth_frame")?);
+                seeds.push([&[order | 2 | 4], &first(&message)[..], &frame].concat());
+            }
         }
     }
     Ok(seeds)

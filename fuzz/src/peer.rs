@@ -128,6 +128,16 @@ impl Meeting {
     }
 }
 
+/// A message with bits turned over; `bits` may be shorter or longer than it.
+#[must_use]
+pub fn laid_over(message: &[u8], bits: &[u8]) -> Vec<u8> {
+    let len = message.len().max(bits.len());
+    let at = |bytes: &[u8], index: usize| bytes.get(index).copied().unwrap_or_default();
+    (0..len)
+        .map(|index| at(message, index) ^ at(bits, index))
+        .collect()
+}
+
 fn challenge(low: &[u8; 32], high: &[u8; 32], shared: &[u8; 32]) -> [u8; 32] {
     let mut transcript = Transcript::new(b"TENDERMINT_SECRET_CONNECTION_TRANSCRIPT_HASH");
     transcript.append_message(b"EPHEMERAL_LOWER_PUBLIC_KEY", low);

@@ -6,8 +6,8 @@
 use libfuzzer_sys::fuzz_target;
 use privval::node_side::{self, Answer};
 use privval::{
-    Canonical, Deframer, FrameError, NODE_READ_LIMIT, PublicKey, RawBytesRequest, RemoteError,
-    Reply, Request, SignProposal, SignVote, Subject, Timestamp, Version, VoteType,
+    Canonical, Deframer, FrameError, MAX_FRAME_LEN, NODE_READ_LIMIT, PublicKey, RawBytesRequest,
+    RemoteError, Reply, Request, SignProposal, SignVote, Subject, Timestamp, Version, VoteType,
 };
 
 const SIGNATURE: [u8; 64] = [7; 64];
@@ -19,6 +19,7 @@ fuzz_target!(|bytes: &[u8]| {
     };
     let whole = read(stream, stream.len());
     assert_eq!(whole, read(stream, usize::from(*cut)), "pieces of {cut}");
+    is_what_was_said(&whole, stream);
     for message in whole.messages {
         check(&Request::parse(&message));
     }
@@ -49,6 +50,36 @@ fn read(stream: &[u8], piece: usize) -> Heard {
     }
     let end = Ok(deframer.is_mid_message());
     Heard { messages, end }
+}
+
+/// Each message is as long as the number before it says, and a number that is too high, or none,
+/// is the end at once.
+fn is_what_was_said(heard: &Heard, mut rest: &[u8]) {
+    for message in &heard.messages {
+        let (len, after) = length(rest).expect("a length before a message");
+        assert!(len <= MAX_FRAME_LEN as u128);
+        let (said, after) = after.split_at(len as usize);
+        assert_eq!(said, message);
+        rest = after;
+    }
+    let (is_error, is_mid) = match length(rest) {
+        Some((len, after)) if len <= MAX_FRAME_LEN as u128 => {
+            assert!(after.len() < len as usize, "a whole message is kept back");
+            (false, true)
+        }
+        Some(_) => (true, false),
+        None => (rest.len() >= 10, !rest.is_empty()),
+    };
+    assert_eq!(heard.end.is_err(), is_error);
+    assert!(heard.end.as_ref().is_err() || heard.end == Ok(is_mid));
+}
+
+/// Seven bits in each byte, the lowest first, and the eighth where more follow.
+fn length(bytes: &[u8]) -> Option<(u128, &[u8])> {
+    let last = bytes.iter().take(10).position(|byte| byte & 0x80 == 0)?;
+    let (digits, rest) = bytes.split_at(last + 1);
+    let digit = |sum, byte: &u8| sum << 7 | u128::from(byte & 0x7f);
+    Some((digits.iter().rev().fold(0, digit), rest))
 }
 
 fn check(request: &Request) {

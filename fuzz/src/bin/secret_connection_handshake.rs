@@ -2,14 +2,15 @@
 //! that says anything at any stage. Our end never establishes a connection unless the peer sent
 //! the first message and the proof that belong together.
 //!
-//! First byte: the order of the keys, which messages the rest of the input replaces, and whether
-//! a stream is between the two ends.
+//! First byte: the order of the keys, which messages the rest of the input changes, and whether a
+//! stream is between the two ends. What follows is laid over the honest message, bit by bit, so
+//! that one bit of it can be wrong.
 //!
 //! Longest input: 1200 bytes.
 #![no_main]
 
 use fuzz::input::Input;
-use fuzz::peer::{FIRST_LEN, FRAME_LEN, MEETINGS, Meeting};
+use fuzz::peer::{FIRST_LEN, FRAME_LEN, MEETINGS, Meeting, laid_over};
 use fuzz::wire::Wire;
 use libfuzzer_sys::fuzz_target;
 use secret_connection::{Established, Handshake, HandshakeError, SecretStream};
@@ -20,6 +21,7 @@ const RAW_FRAME: u8 = 1 << 2;
 const OWN_PROOF: u8 = 1 << 3;
 const OWN_LENGTH: u8 = 1 << 4;
 const STREAM: u8 = 1 << 5;
+const CUT_FIRST: u8 = 1 << 6;
 
 fuzz_target!(|bytes: &[u8]| {
     let mut input = Input::new(bytes);
@@ -52,10 +54,13 @@ struct Said {
 
 impl Said {
     fn choose(meeting: &Meeting, flags: u8, input: &mut Input<'_>) -> Self {
-        let first = match flags & OWN_FIRST {
+        let mut first = match flags & OWN_FIRST {
             0 => meeting.first.clone(),
-            _ => input.take(FIRST_LEN).to_vec(),
+            _ => laid_over(&meeting.first, input.take(FIRST_LEN)),
         };
+        if flags & CUT_FIRST != 0 {
+            first.truncate(input.byte().into());
+        }
         if flags & RAW_FRAME != 0 {
             let frame = input.rest().to_vec();
             return Self {
@@ -67,7 +72,7 @@ impl Said {
         let own_length = (flags & OWN_LENGTH != 0).then(|| u32::from(input.number()));
         let proof = match flags & OWN_PROOF {
             0 => meeting.auth.clone(),
-            _ => input.take(1024).to_vec(),
+            _ => laid_over(&meeting.auth, input.take(1024)),
         };
         let length = own_length.unwrap_or(u32::try_from(proof.len()).unwrap_or(u32::MAX));
         let frame = meeting.seal(0, length, &proof);

@@ -44,14 +44,9 @@ impl Place {
         Ok(place)
     }
 
-    /// With an explicit target, so that build scripts and macros are built without the flags.
+    /// Builds all targets.
     pub(super) fn build(&self) -> Outcome {
-        let mut command = self.cargo("build");
-        command.args(["--bins", "--target", &self.triple]);
-        command.env_remove("CARGO_ENCODED_RUSTFLAGS");
-        command.env("RUSTFLAGS", RUSTFLAGS.join(" "));
-        command.env("RUSTC_WRAPPER", folder().join("rustc-wrapper"));
-        watched("fuzz targets", &mut command).map_err(|text| {
+        watched("fuzz targets", self.cargo("build").arg("--bins")).map_err(|text| {
             format!("{text}\nlibFuzzer is built from C++ sources: this needs g++ or clang++")
         })
     }
@@ -85,9 +80,7 @@ impl Place {
     pub(super) fn minimise(&self, targets: &[Target]) -> Outcome {
         let seeds = self.out("seeds");
         let mut command = self.cargo("run");
-        command
-            .args(["--quiet", "--example", "seeds", "--"])
-            .arg(&seeds);
+        command.args(["--example", "seeds", "--"]).arg(&seeds);
         watched("seeds", &mut command)?;
         for target in targets {
             self.minimise_one(target, &seeds.join(&target.name))?;
@@ -177,10 +170,14 @@ impl Place {
         }
     }
 
+    /// With an explicit target, so that build scripts and macros are built without the flags.
     fn cargo(&self, subcommand: &str) -> Command {
         let mut command = Command::new(paths::cargo());
         command.current_dir(&self.workspace);
-        command.args([subcommand, "--release"]);
+        command.env_remove("CARGO_ENCODED_RUSTFLAGS");
+        command.env("RUSTFLAGS", RUSTFLAGS.join(" "));
+        command.env("RUSTC_WRAPPER", folder().join("rustc-wrapper"));
+        command.args([subcommand, "--release", "--target", &self.triple]);
         command.args(["--manifest-path", "fuzz/Cargo.toml"]);
         command.arg("--target-dir").arg(self.out(""));
         if paths::in_ci() {
