@@ -7,6 +7,7 @@
 //!   is no `Clone`, and `Debug` shows the public key only.
 
 use crate::material::Signer;
+use crate::stack::{swept, swept_after_signing};
 use crate::{Algorithm, KeyMaterial, MaterialError, Signature, show};
 use ed25519_dalek::{VerifyingKey, hazmat};
 use k256::ecdsa::{self, signature::Signer as _};
@@ -50,6 +51,10 @@ impl ConsensusKey {
     /// Signs as CometBFT's `crypto/ed25519` and `crypto/secp256k1` do: the same
     /// bytes give the same signature, which replaying after a crash relies on.
     pub(crate) fn sign(&self, message: &[u8]) -> Result<Signature, ecdsa::Error> {
+        swept_after_signing(|| self.sign_on_the_stack(message))
+    }
+
+    fn sign_on_the_stack(&self, message: &[u8]) -> Result<Signature, ecdsa::Error> {
         match &self.inner {
             Inner::Ed25519 {
                 expanded,
@@ -69,6 +74,12 @@ impl ConsensusKey {
 
 impl From<&KeyMaterial> for ConsensusKey {
     fn from(material: &KeyMaterial) -> Self {
+        swept(|| Self::expanded(material))
+    }
+}
+
+impl ConsensusKey {
+    fn expanded(material: &KeyMaterial) -> Self {
         let inner = match material.signer() {
             Signer::Ed25519(expanded) => Inner::Ed25519 {
                 verifying: VerifyingKey::from(&*expanded),

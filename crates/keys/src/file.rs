@@ -6,8 +6,9 @@
 //! - Reading bytes and understanding them are apart, so that bytes from elsewhere
 //!   (standard input, a decrypted file) get the same checks.
 
+use crate::stack::swept;
 use crate::{
-    Algorithm, KeyFileError, KeyFormat, KeyMaterial, KeyOptions, Origin, Problem, Purpose,
+    Algorithm, Content, KeyFileError, KeyFormat, KeyMaterial, KeyOptions, Origin, Problem, Purpose,
     base64_text, json, read_secret_file,
 };
 use std::path::Path;
@@ -30,7 +31,7 @@ pub fn parse_key(
     origin: &Origin,
     options: &KeyOptions,
 ) -> Result<KeyMaterial, KeyFileError> {
-    parse(content, options).map_err(|problem| KeyFileError {
+    swept(|| parse(content, options)).map_err(|problem| KeyFileError {
         origin: origin.clone(),
         purpose: Purpose::Consensus,
         format: Some(options.format),
@@ -39,6 +40,12 @@ pub fn parse_key(
 }
 
 fn parse(content: &[u8], options: &KeyOptions) -> Result<KeyMaterial, Problem> {
+    if crate::is_encrypted(content) {
+        return Err(Problem::OtherContent {
+            found: Content::Encrypted,
+            expected: options.format,
+        });
+    }
     let text = text(content)?;
     match options.format {
         KeyFormat::Json if text.starts_with('{') => json::parse(text, options),

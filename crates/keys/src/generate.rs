@@ -1,5 +1,6 @@
 //! New keys from the operating system's random numbers.
 
+use crate::stack::swept;
 use crate::{Algorithm, KeyMaterial, MaterialError};
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -32,7 +33,7 @@ pub enum GenerateError {
 pub fn generate(algorithm: Algorithm) -> Result<KeyMaterial, GenerateError> {
     let mut failure = MaterialError::AllZero;
     for _ in 0..ATTEMPTS {
-        match KeyMaterial::from_bytes(algorithm, &*random_seed()?, None) {
+        match swept(|| Ok(KeyMaterial::from_bytes(algorithm, &*random_seed()?, None)))? {
             Ok(material) => return Ok(material),
             Err(error) => failure = error,
         }

@@ -6,6 +6,7 @@
 
 use crate::file::{decode_base64, text};
 use crate::generate::random_seed;
+use crate::stack::swept;
 use crate::{
     FilePermissions, GenerateError, KeyFileError, KeyFormat, MaterialError, Origin, Overwrite,
     Problem, Purpose, WriteError, base64_text, read_secret_file, write_secret_file,
@@ -22,7 +23,7 @@ pub fn read_identity(
     permissions: FilePermissions,
 ) -> Result<Zeroizing<[u8; 32]>, KeyFileError> {
     let content = read_secret_file(path, Purpose::Identity, permissions)?;
-    parse(&content).map_err(|problem| KeyFileError {
+    swept(|| parse(&content)).map_err(|problem| KeyFileError {
         origin: Origin::from(path),
         purpose: Purpose::Identity,
         format: Some(KeyFormat::Base64),

@@ -30,6 +30,9 @@ pub enum FilePermissions {
     /// Neither group nor others may read or write it.
     #[default]
     RequirePrivate,
+    /// Anybody but the owner and the group must be kept out: for credentials of the service
+    /// manager, which it may open to a group.
+    RequireNotWorld,
     /// Any mode: for mounts that cannot carry modes (`--allow-insecure-permissions`).
     AllowInsecure,
 }
@@ -72,6 +75,10 @@ pub enum Purpose {
     Consensus,
     /// The key that identifies this signer's connections (`kms-identity.key`).
     Identity,
+    /// The passphrase of an encrypted key.
+    Passphrase,
+    /// A backup of a key.
+    Backup,
 }
 
 impl fmt::Display for Purpose {
@@ -79,6 +86,8 @@ impl fmt::Display for Purpose {
         f.write_str(match self {
             Self::Consensus => "key",
             Self::Identity => "identity key",
+            Self::Passphrase => "passphrase",
+            Self::Backup => "backup",
         })
     }
 }

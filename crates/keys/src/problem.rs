@@ -6,7 +6,9 @@
 //!   deletes or overwrites a file that may be somebody's only copy of a key.
 
 use crate::quote::quoted;
-use crate::{Algorithm, KeyFormat, MaterialError, Origin, Purpose, show};
+use crate::{
+    AgeError, Algorithm, KeyFormat, MaterialError, Origin, PassphraseError, Purpose, show,
+};
 use privval::PublicKey;
 use std::io;
 use std::path::PathBuf;
@@ -141,6 +143,12 @@ pub enum Problem {
     /// An identity of another length than a seed.
     #[error("holds {0} bytes, but 32 are expected (the seed of an Ed25519 key)")]
     IdentityLength(usize),
+    /// It is encrypted, and does not open.
+    #[error("{0}")]
+    Age(AgeError),
+    /// It is encrypted, and there is no passphrase.
+    #[error("is encrypted, and {0}")]
+    Passphrase(PassphraseError),
     /// The encoding is right, its bytes are no key.
     #[error("{0}")]
     Material(MaterialError),
@@ -222,6 +230,10 @@ impl KeyFileError {
             Problem::Io(_) => "Check the disk or mount that holds it".to_owned(),
             Problem::OtherContent { found, .. } => self.remedy_content(*found),
             Problem::IdentityLength(_) => IDENTITY_PATH.to_owned(),
+            Problem::Age(error) => remedy_encrypted(error).to_owned(),
+            Problem::Passphrase(_) => {
+                "Nothing was opened; run it again when the passphrase can be read".to_owned()
+            }
             Problem::UnsupportedType(_) => format!(
                 "Supported are {} and {}",
                 Algorithm::Ed25519.private_type(),
@@ -257,12 +269,20 @@ impl KeyFileError {
                  softsign keygen {path}`"
             ),
             Purpose::Identity => format!("{first}Make one with `tmkms identity new {path}`"),
+            Purpose::Backup => "Name the file that `tmkms key backup` made".to_owned(),
+            Purpose::Passphrase => {
+                format!("{first}Put the passphrase into it, and run `chmod 600 {path}`")
+            }
         }
     }
 
     fn remedy_content(&self, found: Content) -> String {
         let path = self.word();
         match (self.purpose, found) {
+            (Purpose::Identity, Content::Encrypted) => format!(
+                "The key of the connection is read in the clear only: run `tmkms key decrypt \
+                 {path}`"
+            ),
             (Purpose::Identity, _) => IDENTITY_PATH.to_owned(),
             (_, Content::CometKey) => format!(
                 "Run `tmkms softsign import {path} DST` and set `path` to DST, or set key_format \
@@ -276,7 +296,7 @@ impl KeyFileError {
                  to DST"
             ),
             (_, Content::Encrypted) => {
-                "Decrypt it first: encrypted keys are not read here".to_owned()
+                format!("Encrypted keys are not read here: run `tmkms key decrypt {path}` first")
             }
             (_, _) => {
                 "The validator's key is in config/priv_validator_key.json of the node; import it \
@@ -293,6 +313,8 @@ impl KeyFileError {
             (Origin::StandardInput, _) => {
                 "Check the command that writes to standard input".to_owned()
             }
+            (_, Purpose::Passphrase) => "Write the passphrase into its first line".to_owned(),
+            (_, Purpose::Backup) => "Name the file that `tmkms key backup` made".to_owned(),
             _ if self.format == Some(KeyFormat::Json) => FROM_NODE.to_owned(),
             (_, Purpose::Consensus) => format!(
                 "Move it aside with `mv -n {path} {}`, then import the node's key again with \
@@ -316,6 +338,19 @@ impl KeyFileError {
             }
             Origin::StandardInput => "KEY_FILE.bad".to_owned(),
         }
+    }
+}
+
+fn remedy_encrypted(error: &AgeError) -> &'static str {
+    match error {
+        AgeError::WrongPassphrase => {
+            "Check the passphrase: it is the first line of where it is read from, with its spaces"
+        }
+        AgeError::OtherRecipient | AgeError::TooMuchWork { .. } => {
+            "Open it with `age -d` on a machine that is offline, then run `tmkms key encrypt` on it"
+        }
+        AgeError::NoMemory { .. } => "Give the process more memory while it starts",
+        _ => "Put it back from a copy, or restore the key with `tmkms key restore`",
     }
 }
 

@@ -107,10 +107,11 @@ fn check_type(metadata: &Metadata) -> Result<(), Problem> {
     }
 }
 
-/// Group and others must have neither read nor write access.
+/// Group and others must have neither read nor write access; of a credential, others.
 fn check_mode(mode: u32, permissions: FilePermissions) -> Result<(), Problem> {
     match permissions {
         FilePermissions::RequirePrivate if mode & 0o066 != 0 => Err(Problem::Insecure { mode }),
+        FilePermissions::RequireNotWorld if mode & 0o006 != 0 => Err(Problem::Insecure { mode }),
         _ => Ok(()),
     }
 }

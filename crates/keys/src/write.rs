@@ -15,10 +15,11 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Read as _, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
+use zeroize::Zeroizing;
 
 /// Whether an existing file may be replaced.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -127,6 +128,19 @@ pub fn write_secret_file(
         .map_err(|errno| place.error(errno))
 }
 
+/// Replaces a file with one that is read back from the disk first. `false` if `check` says that
+/// this is not what it should be: then the file is what it was.
+pub(crate) fn replace_checked(
+    path: &Path,
+    content: &[u8],
+    check: impl FnOnce(&[u8]) -> bool,
+) -> Result<bool, WriteError> {
+    let place = Place::open(path)?;
+    place
+        .replace_checked(content, check)
+        .map_err(|errno| place.error(errno))
+}
+
 /// A name in an open directory, so that the directory cannot be swapped meanwhile.
 struct Place {
     path: PathBuf,
@@ -188,6 +202,35 @@ impl Place {
         }
         drop(temporary);
         self.sync_directory()
+    }
+
+    fn replace_checked(
+        &self,
+        content: &[u8],
+        check: impl FnOnce(&[u8]) -> bool,
+    ) -> Result<bool, Errno> {
+        self.check_free(Overwrite::Force)?;
+        let temporary = self.temporary(content)?;
+        if !check(&self.read(&temporary, content.len())?) {
+            return Ok(false);
+        }
+        self.rename_over(&temporary)?;
+        drop(temporary);
+        self.sync_directory().map(|()| true)
+    }
+
+    /// All that is in the file, and one byte more if there is one.
+    fn read(&self, temporary: &Temporary<'_>, length: usize) -> Result<Zeroizing<Vec<u8>>, Errno> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        let name = temporary.name.as_str();
+        let file = rustix::fs::openat(&self.directory, name, flags, Mode::empty())?;
+        let mut content = Zeroizing::new(Vec::with_capacity(length.saturating_add(64)));
+        let limit = u64::try_from(length).unwrap_or(u64::MAX).saturating_add(1);
+        File::from(file)
+            .take(limit)
+            .read_to_end(&mut content)
+            .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
+        Ok(content)
     }
 
     fn temporary(&self, content: &[u8]) -> Result<Temporary<'_>, Errno> {
