@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{ArgGroup, Parser, Subcommand, ValueEnum, ValueHint};
+use keys::PassphraseSource;
 use privval::ChainId;
 
 use crate::config::{Address, Network};
@@ -188,6 +189,16 @@ pub struct IdentityArgs {
 pub enum KeyCommand {
     /// Print a key's public key and address
     Show(ShowArgs),
+    /// Encrypt a key file with a passphrase
+    Encrypt(SealArgs),
+    /// Turn an encrypted key file back into one in the clear
+    Decrypt(SealArgs),
+    /// Write a key and what it signed last into an encrypted file, or print it as 24 words
+    Backup(BackupArgs),
+    /// Take a key and what it signed last out of a backup
+    Restore(RestoreArgs),
+    /// Put a new connection key in the place of an old one, which is kept beside it
+    RotateIdentity(RotateArgs),
 }
 
 /// `tmkms key show`.
@@ -210,6 +221,111 @@ pub struct ShowArgs {
     /// The file holds a secp256k1 key (base64 keys do not say)
     #[arg(long)]
     pub secp256k1: bool,
+    /// Read the file even if others on this machine may read it too
+    #[arg(long)]
+    pub allow_insecure_permissions: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub passphrase: PassphraseArgs,
+}
+
+/// Where a passphrase is; without, a person is asked.
+#[derive(Clone, Debug, Parser)]
+pub struct PassphraseArgs {
+    /// The passphrase is the first line of this file; without it, it is asked for
+    #[arg(long, value_name = "FILE", conflicts_with = "passphrase_fd")]
+    pub passphrase_file: Option<PathBuf>,
+    /// The passphrase is the first line of what this file descriptor gives
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..1024))]
+    pub passphrase_fd: Option<u16>,
+}
+
+impl PassphraseArgs {
+    /// The place that is meant.
+    #[must_use]
+    pub fn source(&self) -> PassphraseSource {
+        match (&self.passphrase_file, self.passphrase_fd) {
+            (Some(file), _) => PassphraseSource::File(file.clone()),
+            (None, Some(number)) => PassphraseSource::Descriptor(number),
+            (None, None) => PassphraseSource::Prompt,
+        }
+    }
+}
+
+/// `tmkms key encrypt`, `tmkms key decrypt`.
+#[derive(Debug, Parser)]
+pub struct SealArgs {
+    /// The key file
+    pub file: PathBuf,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub passphrase: PassphraseArgs,
+    /// Read the file even if others on this machine may read it too
+    #[arg(long)]
+    pub allow_insecure_permissions: bool,
+}
+
+/// `tmkms key backup`.
+#[derive(Debug, Parser)]
+#[command(group(ArgGroup::new("form").required(true).args(["file", "words"])))]
+pub struct BackupArgs {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub config: ConfigFile,
+    /// The chain whose key is meant, where tmkms.toml has several
+    #[arg(long, value_name = "ID")]
+    pub chain_id: Option<ChainId>,
+    /// The file to make: encrypted text that can be printed
+    #[arg(value_hint = ValueHint::FilePath, value_parser = OsStringValueParser::new().try_map(key_path))]
+    pub file: Option<PathBuf>,
+    /// Print 24 words that are not encrypted, for an Ed25519 key
+    #[arg(long, conflicts_with_all = ["passphrase_file", "passphrase_fd", "force"])]
+    pub words: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub passphrase: PassphraseArgs,
+    /// Overwrite the file
+    #[arg(long)]
+    pub force: bool,
+    /// Accept key files that others on this machine may read (Docker Desktop's mounts)
+    #[arg(long)]
+    pub allow_insecure_permissions: bool,
+}
+
+/// `tmkms key restore`.
+#[derive(Debug, Parser)]
+#[command(group(ArgGroup::new("form").required(true).args(["file", "words"])))]
+pub struct RestoreArgs {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub config: ConfigFile,
+    /// The chain whose key is meant, where tmkms.toml has several
+    #[arg(long, value_name = "ID")]
+    pub chain_id: Option<ChainId>,
+    /// The backup
+    pub file: Option<PathBuf>,
+    /// Read the 24 words, and the lines that begin with `mark`, from standard input
+    #[arg(long, conflicts_with_all = ["passphrase_file", "passphrase_fd"])]
+    pub words: bool,
+    /// The public key that it must be, in base64 or hexadecimal
+    #[arg(long, value_name = "KEY")]
+    pub public_key: Option<String>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub passphrase: PassphraseArgs,
+    /// Overwrite the key file; a mark is never lowered
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `tmkms key rotate-identity`.
+#[derive(Debug, Parser)]
+pub struct RotateArgs {
+    /// The connection key, as `secret_key` in tmkms.toml names it
+    pub file: PathBuf,
+    /// Overwrite an older FILE.old
+    #[arg(long)]
+    pub force: bool,
     /// Read the file even if others on this machine may read it too
     #[arg(long)]
     pub allow_insecure_permissions: bool,

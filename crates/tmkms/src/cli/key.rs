@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use keys::{
     Algorithm, FilePermissions, KeyFileError, KeyFormat, KeyMaterial, KeyOptions, Origin, Purpose,
-    parse_key, read_secret_file, read_secret_stream, show as forms,
+    likely_format, parse_key_with, read_secret_file, read_secret_stream, show as forms,
 };
 
 use super::args::{Format, ShowArgs};
@@ -47,21 +47,19 @@ fn read(args: &ShowArgs) -> Result<KeyMaterial, KeyFileError> {
     let options = KeyOptions {
         format: args
             .format
-            .map_or_else(|| likely(&content), KeyFormat::from),
+            .map_or_else(|| likely_format(&content), KeyFormat::from),
         algorithm: args.secp256k1.then_some(Algorithm::Secp256k1),
         ..KeyOptions::default()
     };
-    parse_key(&content, &origin, &options)
-}
-
-/// The format that content is read as when nobody says: no base64 begins with a brace.
-fn likely(content: &[u8]) -> KeyFormat {
-    let text = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
-    if text.trim_ascii_start().starts_with(b"{") {
-        KeyFormat::Json
-    } else {
-        KeyFormat::Base64
-    }
+    let permissions = permissions(args.allow_insecure_permissions);
+    let source = args.passphrase.source();
+    parse_key_with(
+        &content,
+        &origin,
+        &options,
+        args.format.is_none(),
+        &mut || source.read(&args.file.display().to_string(), permissions),
+    )
 }
 
 impl From<Format> for KeyFormat {

@@ -4,13 +4,17 @@
 //! [`Failure`]; only `main` prints errors and chooses exit codes.
 
 mod args;
+mod backup;
 mod config;
 mod demo;
+mod encrypt;
 mod failure;
 mod import;
 mod init;
 mod key;
 mod output;
+mod restore;
+mod rotate;
 mod softsign;
 mod start;
 mod state;
@@ -45,7 +49,7 @@ fn command(command: Command, out: &mut dyn Write) -> Outcome {
         Command::Softsign(SoftsignCommand::Keygen(args)) => softsign::keygen(&args, out),
         Command::Softsign(SoftsignCommand::Import(args)) => import::run(&args, out),
         Command::Identity(IdentityCommand::New(args)) => softsign::identity(&args, out),
-        Command::Key(KeyCommand::Show(args)) => key::show(&args, out),
+        Command::Key(command) => key_command(command, out),
         Command::Config(ConfigCommand::Check(args)) => config::check(&args, out),
         Command::State(StateCommand::Show(args)) => state::show(&args, out),
         Command::State(StateCommand::Import(args)) => state::import(&args, out),
@@ -55,6 +59,17 @@ fn command(command: Command, out: &mut dyn Write) -> Outcome {
         Command::Version => Ok(writeln!(out, "{}", env!("CARGO_PKG_VERSION"))?),
         Command::Completions { shell } => completions(shell, out),
         Command::Man { directory } => man(&directory, out),
+    }
+}
+
+fn key_command(command: KeyCommand, out: &mut dyn Write) -> Outcome {
+    match command {
+        KeyCommand::Show(args) => key::show(&args, out),
+        KeyCommand::Encrypt(args) => encrypt::encrypt(&args, out),
+        KeyCommand::Decrypt(args) => encrypt::decrypt(&args, out),
+        KeyCommand::Backup(args) => backup::run(&args, out),
+        KeyCommand::Restore(args) => restore::run(&args, out),
+        KeyCommand::RotateIdentity(args) => rotate::run(&args, out),
     }
 }
 

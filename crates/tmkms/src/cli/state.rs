@@ -56,15 +56,15 @@ fn show_mark(mark: &Mark, out: &mut dyn Write) -> Outcome {
 }
 
 /// The mark that the signer would start from.
-struct Known {
-    mark: Mark,
+pub(super) struct Known {
+    pub(super) mark: Mark,
     /// The file that it is in, when that is the mark beside the key.
     beside_key: Option<PathBuf>,
 }
 
 /// The state, or what the node had signed before its key was imported if that is later: as
 /// `start` finds it.
-fn known(config: &Config, chain: &Chain) -> Result<Option<Known>, Failure> {
+pub(super) fn known(config: &Config, chain: &Chain) -> Result<Option<Known>, Failure> {
     let state = match inspect(&chain.state_file.value, &chain.id)? {
         Some(Knowledge::Mark(mark)) => Some(mark),
         _ => None,
@@ -181,7 +181,7 @@ fn wanted(args: &StateImportArgs, chain_id: &ChainId) -> Result<Mark, Failure> {
 }
 
 /// The chain that is meant.
-fn chain<'a>(config: &'a Config, id: Option<&ChainId>) -> Result<&'a Chain, Failure> {
+pub(super) fn chain<'a>(config: &'a Config, id: Option<&ChainId>) -> Result<&'a Chain, Failure> {
     let names = || {
         let ids: Vec<String> = config.chains.iter().map(|c| c.id.to_string()).collect();
         ids.join(", ")
@@ -203,7 +203,7 @@ fn chain<'a>(config: &'a Config, id: Option<&ChainId>) -> Result<&'a Chain, Fail
 }
 
 /// Where a mark is. One that stands for a whole height is at a round that no chain reaches.
-fn place(mark: &Mark) -> String {
+pub(super) fn place(mark: &Mark) -> String {
     let hrs = mark.hrs();
     if *mark == whole_height(hrs.height) {
         format!("the end of height {}", hrs.height)

@@ -276,6 +276,10 @@ impl Check<'_, '_> {
             if let Some(path) = &key.path {
                 others.insert(normalised(path.get_ref()), ("a key", Some(path.span())));
             }
+            if let Some(path) = &key.passphrase_file {
+                let what = ("a passphrase", Some(path.span()));
+                others.insert(normalised(path.get_ref()), what);
+            }
         }
         for chain in &self.drafts.chains {
             let Some(file) = &chain.state_file else {

@@ -34,6 +34,7 @@ mod file;
 mod hook;
 mod location;
 mod mask;
+mod passphrase;
 mod paths;
 mod provider;
 pub mod schema;

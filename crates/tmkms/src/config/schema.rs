@@ -206,6 +206,21 @@ pub const SOFTSIGN: Schema = Schema {
             expects: "\"ed25519\" or \"secp256k1\"",
             example: "algorithm = \"ed25519\"",
         },
+        Field {
+            name: "passphrase_file",
+            expects: "a path as a text in quotes",
+            example: "passphrase_file = \"secrets/passphrase\"",
+        },
+        Field {
+            name: "passphrase_fd",
+            expects: "the number of a file descriptor, 0 or 3 to 1023",
+            example: "passphrase_fd = 3",
+        },
+        Field {
+            name: "passphrase_credential",
+            expects: "the name of a credential as a text in quotes",
+            example: "passphrase_credential = \"validator\"",
+        },
     ],
 };
 

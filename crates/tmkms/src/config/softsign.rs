@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use keys::Algorithm;
+use keys::{Algorithm, PassphraseSource};
 use privval::ChainId;
 use toml::Spanned;
 use toml::de::DeTable;
@@ -12,6 +12,7 @@ use toml::de::DeTable;
 use super::chain::parse_id;
 use super::diagnostic::{Diagnostic, Span};
 use super::location::{Located, Location};
+use super::passphrase;
 use super::paths;
 use super::schema::SOFTSIGN;
 use super::section::{Context, Marked, Section, example};
@@ -28,6 +29,9 @@ pub struct Softsign {
     /// `algorithm`: the kind of key, ours, not tmkms'. A JSON key names its own; a base64 key is
     /// Ed25519 unless this says otherwise.
     pub algorithm: Option<Algorithm>,
+    /// `passphrase_file`, `passphrase_fd` or `passphrase_credential`, ours: where the passphrase
+    /// of an encrypted key is. Default: a person at the terminal.
+    pub passphrase: PassphraseSource,
     /// Where its table begins.
     pub at: Location,
 }
@@ -56,6 +60,7 @@ pub(super) struct SoftsignDraft {
     /// Whether `chain_ids` and `key_type` could all be read.
     pub(super) complete: bool,
     pub(super) path: Option<Marked<PathBuf>>,
+    pub(super) passphrase_file: Option<Marked<PathBuf>>,
     pub(super) softsign: Option<Softsign>,
 }
 
@@ -79,11 +84,13 @@ pub(super) fn read<'a>(cx: &'a Context<'a>, table: &'a DeTable<'a>, header: Span
             ("secp256k1", Algorithm::Secp256k1),
         ],
     );
+    let passphrase = passphrase::read(&section);
     if key_type == Some(KeyType::Account) {
         return SoftsignDraft {
             chain_ids: Vec::new(),
             complete: true,
             path: None,
+            passphrase_file: None,
             softsign: None,
         };
     }
@@ -95,12 +102,14 @@ pub(super) fn read<'a>(cx: &'a Context<'a>, table: &'a DeTable<'a>, header: Span
             path: cx.located(path),
             encoding: encoding.map(Spanned::into_inner).unwrap_or_default(),
             algorithm: algorithm.map(Spanned::into_inner),
+            passphrase: passphrase.source.clone(),
             at: cx.locate(&section.header()),
         });
     SoftsignDraft {
         complete: chain_ids.is_some() && key_type.is_some(),
         chain_ids: chain_ids.unwrap_or_default(),
         path,
+        passphrase_file: passphrase.file,
         softsign,
     }
 }

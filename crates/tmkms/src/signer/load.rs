@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use guard::{Guard, Knowledge, Mark, RawBytesPolicy, StoreError, WAIT};
 use keys::{
-    ConsensusKey, FilePermissions, KeyFileError, KeyFormat, KeyOptions, Provider as _, Softsign,
-    read_identity, read_key,
+    ConsensusKey, FilePermissions, KeyFileError, KeyFormat, KeyMaterial, KeyOptions, Provider as _,
+    Softsign, read_identity, read_key_with,
 };
 use privval::{ChainId, Height, Hrs, PublicKey};
 use secret_connection::Identity;
@@ -210,6 +210,30 @@ fn state_error(chain: &config::Chain, source: OpenError) -> LoadError {
     }
 }
 
+/// Reads the key of a `[[providers.softsign]]`, encrypted or not.
+///
+/// # Errors
+/// [`KeyFileError`].
+pub fn read_softsign_key(
+    key: &config::Softsign,
+    permissions: FilePermissions,
+) -> Result<KeyMaterial, KeyFileError> {
+    let options = KeyOptions {
+        format: match key.encoding {
+            KeyEncoding::Base64 => KeyFormat::Base64,
+            KeyEncoding::Json => KeyFormat::Json,
+        },
+        algorithm: key.algorithm,
+        public_key: None,
+        permissions,
+    };
+    let path = &key.path.value;
+    read_key_with(path, &options, &mut || {
+        let what = path.display().to_string();
+        key.passphrase.read(&what, permissions)
+    })
+}
+
 struct Loader<'a> {
     config: &'a Config,
     permissions: FilePermissions,
@@ -276,16 +300,7 @@ impl<'a> Loader<'a> {
         if let Some(known) = self.keys.get(path) {
             return known.clone();
         }
-        let options = KeyOptions {
-            format: match key.encoding {
-                KeyEncoding::Base64 => KeyFormat::Base64,
-                KeyEncoding::Json => KeyFormat::Json,
-            },
-            algorithm: key.algorithm,
-            public_key: None,
-            permissions: self.permissions,
-        };
-        let loaded = read_key(path, &options)
+        let loaded = read_softsign_key(key, self.permissions)
             .map(|material| Arc::new(Softsign::new(ConsensusKey::from(&material))))
             .map_err(|source| {
                 self.errors.push(LoadError::Key {

@@ -64,6 +64,15 @@ pub fn mark_path(key_file: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// Where the mark of a key file is for one chain, beside that for all: `key restore` writes it
+/// where a key signs for several chains.
+#[must_use]
+pub fn chain_mark_path(key_file: &Path, chain_id: &ChainId) -> PathBuf {
+    let mut name = key_file.as_os_str().to_owned();
+    name.push(format!(".{chain_id}.mark.json"));
+    PathBuf::from(name)
+}
+
 /// Reads a state file of any kind.
 ///
 /// # Errors
@@ -85,7 +94,16 @@ pub fn read_mark(file: &Path) -> Result<Document, MarkError> {
 /// # Errors
 /// [`MarkError`] when there is one that cannot be used.
 pub fn floor(key_file: &Path, chain_id: &ChainId) -> Result<Option<Mark>, MarkError> {
-    let document = match read_mark(&mark_path(key_file)) {
+    let of_all = floor_in(&mark_path(key_file), chain_id)?;
+    let of_chain = floor_in(&chain_mark_path(key_file, chain_id), chain_id)?;
+    Ok(match (of_all, of_chain) {
+        (Some(a), Some(b)) if a.hrs() < b.hrs() => Some(b),
+        (a, b) => a.or(b),
+    })
+}
+
+fn floor_in(file: &Path, chain_id: &ChainId) -> Result<Option<Mark>, MarkError> {
+    let document = match read_mark(file) {
         Err(MarkError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
             return Ok(None);
         }

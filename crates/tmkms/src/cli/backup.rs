@@ -1,0 +1,181 @@
+//! `tmkms key backup`: a key and what it signed last, on paper or on another disk.
+
+use std::io::Write;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use guard::{Knowledge, Mark};
+use keys::{Backup, BackupChain, KeyMaterial, show as forms, words, write_secret_file};
+use privval::{ChainId, PublicKey};
+use store::Document;
+
+use super::args::BackupArgs;
+use super::key::permissions;
+use super::softsign::overwrite;
+use super::state::{chain, known, place};
+use super::{Outcome, config};
+use crate::config::{Config, Softsign};
+use crate::signer::read_softsign_key;
+
+/// What a key had signed on one of its chains.
+struct Past {
+    chain_id: ChainId,
+    mark: Option<Mark>,
+}
+
+/// Makes a backup.
+pub(super) fn run(args: &BackupArgs, out: &mut dyn Write) -> Outcome {
+    let config = config::load(&args.config.path)?;
+    let chain = chain(&config, args.chain_id.as_ref())?;
+    let Some(softsign) = config.key(&chain.id) else {
+        return Err(super::Failure::new(format!(
+            "chain {} has no key",
+            chain.id
+        )));
+    };
+    let pasts = pasts(&config, softsign)?;
+    let permissions = permissions(args.allow_insecure_permissions);
+    let key = read_softsign_key(softsign, permissions)?;
+    let Some(file) = &args.file else {
+        return print_words(&key, &pasts, out);
+    };
+    let what = format!("the backup {}", file.display());
+    let passphrase = args.passphrase.source().read_new(&what, permissions)?;
+    let backup = Backup {
+        key,
+        date: today(),
+        chains: pasts.iter().map(Past::document).collect(),
+    };
+    let text = backup.seal(&passphrase)?;
+    // What cannot be opened again is no backup.
+    Backup::unseal(text.as_bytes(), &passphrase)?;
+    write_secret_file(file, text.as_bytes(), overwrite(args.force))?;
+    writeln!(
+        out,
+        "Wrote the backup {} of {}",
+        file.display(),
+        backup.date
+    )?;
+    let public = backup.key.public_key();
+    writeln!(out, "public key:  {}", forms::base64(&public))?;
+    tell_pasts(&pasts, out)?;
+    Ok(writeln!(
+        out,
+        "Print the file or copy it off this machine, write the public key beside it, and keep the \
+         passphrase elsewhere. `tmkms key restore`, age and rage open it"
+    )?)
+}
+
+fn pasts(config: &Config, key: &Softsign) -> Result<Vec<Past>, super::Failure> {
+    let chains = key.chain_ids.iter().filter_map(|id| config.chain(id));
+    chains
+        .map(|chain| {
+            Ok(Past {
+                chain_id: chain.id.clone(),
+                mark: known(config, chain)?.map(|known| known.mark),
+            })
+        })
+        .collect()
+}
+
+impl Past {
+    fn document(&self) -> BackupChain {
+        let json = |mark| Document::to_json(&self.chain_id, &Knowledge::Mark(mark));
+        BackupChain {
+            chain_id: self.chain_id.to_string(),
+            state: self.mark.clone().map(json),
+        }
+    }
+}
+
+fn tell_pasts(pasts: &[Past], out: &mut dyn Write) -> Outcome {
+    for past in pasts {
+        let signed = past
+            .mark
+            .as_ref()
+            .map_or("nothing that is known of".to_owned(), place);
+        writeln!(out, "chain:       {}, last signed: {signed}", past.chain_id)?;
+    }
+    Ok(())
+}
+
+fn print_words(key: &KeyMaterial, pasts: &[Past], out: &mut dyn Write) -> Outcome {
+    let text = words(key)?;
+    let public = key.public_key();
+    writeln!(out, "public key:  {}", forms::base64(&public))?;
+    writeln!(out, "These words are the key itself, not encrypted:\n")?;
+    let list: Vec<&str> = text.split(' ').collect();
+    for (row, four) in list.chunks(4).enumerate() {
+        for (column, word) in four.iter().enumerate() {
+            let number = row
+                .saturating_mul(4)
+                .saturating_add(column)
+                .saturating_add(1);
+            write!(out, "{number:>4}. {word:<10}")?;
+        }
+        writeln!(out)?;
+    }
+    writeln!(
+        out,
+        "\nWhat was signed last; type these lines too when you restore:\n"
+    )?;
+    for past in pasts {
+        writeln!(out, "{}", mark_line(&public, past, &today()))?;
+    }
+    Ok(())
+}
+
+/// `mark CHAIN HEIGHT/ROUND/STEP DATE CODE`, or `none` in the place of numbers.
+fn mark_line(public: &PublicKey, past: &Past, date: &str) -> String {
+    let place = match &past.mark {
+        Some(mark) => mark.hrs().to_string(),
+        None => "none".to_owned(),
+    };
+    let said = format!("{} {place} {date}", past.chain_id);
+    let code = keys::check_code(public, &said);
+    format!("mark {said} {code}")
+}
+
+/// The day in UTC, `YYYY-MM-DD`.
+fn today() -> String {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    date_of(now.as_secs() / 86_400)
+}
+
+/// The date so many days after 1970-01-01, in the Gregorian calendar: by eras of 400 years, whose
+/// years begin in March, so that the leap day comes last.
+fn date_of(days: u64) -> String {
+    let days = days.saturating_add(719_468);
+    let (era, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let (month, next) = if month < 10 {
+        (month + 3, 0)
+    } else {
+        (month - 9, 1)
+    };
+    format!("{:04}-{month:02}-{day:02}", era * 400 + year + next)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_those_of_the_calendar() {
+        for (days, date) in [
+            (0, "1970-01-01"),
+            (59, "1970-03-01"),
+            (11_016, "2000-02-29"),
+            (11_017, "2000-03-01"),
+            (20_778, "2026-11-21"),
+            (47_540, "2100-02-28"),
+            (47_541, "2100-03-01"),
+        ] {
+            assert_eq!(date_of(days), date);
+        }
+    }
+}
