@@ -462,12 +462,12 @@ fn other_things_are_called_by_their_names() {
         (
             "age-encryption.org/v1\n-> scrypt",
             "this is encrypted with age",
-            "Decrypt it first: encrypted keys are not read here",
+            "Encrypted keys are not read here: run `tmkms key decrypt /k/v.key` first",
         ),
         (
             "-----BEGIN AGE ENCRYPTED FILE-----",
             "this is encrypted with age",
-            "Decrypt it first: encrypted keys are not read here",
+            "Encrypted keys are not read here: run `tmkms key decrypt /k/v.key` first",
         ),
         (bech32, "this is a public key, not a private one", IN_NODE),
         (sdk, "this is a public key, not a private one", IN_NODE),

@@ -20,6 +20,7 @@ mod help;
 mod home;
 mod init;
 mod key_show;
+mod keys;
 mod pipes;
 mod sandbox;
 mod sandbox_traced;

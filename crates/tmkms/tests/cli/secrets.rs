@@ -5,13 +5,17 @@ use crate::signer::{CHAIN, PATIENCE, Signer, node, sign};
 
 /// The throw-away key of `files/` in base64 and hexadecimal: its seed, its expanded form, and
 /// the scalar of the secp256k1 key. Any eight characters of one are too many.
-const SECRETS: [&str; 5] = [
+const SECRETS: [&str; 6] = [
+    PASSPHRASE,
     "P7JUzpNg/MZOWtCjX7G2hLlo5076qzNqL8ecO9o92kw=",
     "P7JUzpNg/MZOWtCjX7G2hLlo5076qzNqL8ecO9o92k0=",
     "3fb254ce9360fcc64e5ad0a35fb1b684b968e74efaab336a2fc79c3bda3dda4c",
     "iGXan78EH9mBmkQkylpcrKUMp5BE/SKHxHfymriBWmWqS8YqV36wEc+tnebQ/nxCwWZFDe4YPz5MY90JLRQz7w==",
     "8865da9fbf041fd9819a4424ca5a5caca50ca79044fd2287c477f29ab8815a65",
 ];
+
+/// Of the encrypted key.
+const PASSPHRASE: &str = "Xq7-vT2p-Lm9w-Zk4r";
 
 /// How much of a secret may be seen by chance.
 const WINDOW: usize = 8;
@@ -99,4 +103,37 @@ fn the_log_of_a_signer_that_says_everything_shows_no_key() {
         assert_eq!(leak(&done.stdout), None, "{}", done.stdout);
         assert_eq!(leak(&done.stderr), None, "{}", done.stderr);
     }
+}
+
+/// Started, refused with a wrong passphrase and with a damaged file, and signing.
+#[test]
+fn a_signer_with_an_encrypted_key_shows_neither_key_nor_passphrase() {
+    let home = Home::new();
+    let node = node(&home);
+    let key = "kms/secrets/priv_validator_key.json";
+    home.must(&format!(
+        r#"tmkms softsign import -f base64 --force seed.key {key}
+        printf '{PASSPHRASE}\n' > kms/pass; printf 'wrong %s\n' '{PASSPHRASE}' > kms/wrong
+        chmod 600 kms/pass kms/wrong
+        tmkms key encrypt {key} --passphrase-file kms/pass
+        sed -i 's/^path = .*/&\npassphrase_file = "pass"/' kms/tmkms.toml
+        sed 's/"pass"/"wrong"/' kms/tmkms.toml > kms/wrong.toml
+        sed 's/^path = .*/path = "cut.key"/' kms/tmkms.toml > kms/cut.toml
+        head -c 300 {key} > kms/cut.key; chmod 600 kms/cut.key"#
+    ));
+    for refused in ["wrong", "cut"] {
+        let done = home.sh(&format!(
+            "RUST_LOG=trace tmkms start -v -c kms/{refused}.toml"
+        ));
+        assert_eq!(done.code, 1, "{}", done.stderr);
+        assert_eq!(leak(&(done.stdout + &done.stderr)), None, "{refused}");
+    }
+    let mut signer = Signer::start(&home, &["-v"]);
+    let mut connection = node.accept(PATIENCE).unwrap();
+    let public = connection.public_key(CHAIN).unwrap();
+    sign(&mut connection, &public, 1);
+    signer.wait_for("h/r/s 1/0/2");
+    let done = signer.stop();
+    assert_eq!(done.code, 0);
+    assert_eq!(leak(&(done.stdout + &done.stderr)), None);
 }
