@@ -138,7 +138,7 @@ fn seal_with(
     header.push('\n');
     let mut content = Zeroizing::new(Vec::with_capacity(MAX_PLAINTEXT.saturating_add(TAG_BYTES)));
     content.extend_from_slice(plaintext);
-    encrypt(&*content_key(file_key, nonce), CHUNK_NONCE, &mut content)?;
+    encrypt(&content_key(file_key, nonce), CHUNK_NONCE, &mut content)?;
     Ok(armoured(&[header.as_bytes(), nonce, &content].concat()))
 }
 

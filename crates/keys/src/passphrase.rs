@@ -12,7 +12,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -144,7 +144,7 @@ impl PassphraseSource {
     ) -> Result<Passphrase, PassphraseError> {
         self.told(match self {
             Self::Prompt => terminal::ask(&format!("Passphrase of {what}: ")),
-            Self::File(path) => from_file(path.clone(), permissions),
+            Self::File(path) => from_file(path, permissions),
             Self::Descriptor(number) => from_descriptor(*number),
             Self::Credential(name) => from_credential(name),
         })
@@ -185,8 +185,8 @@ impl PassphraseSource {
     }
 }
 
-fn from_file(path: PathBuf, permissions: FilePermissions) -> Result<Passphrase, PassphraseProblem> {
-    let content = read_secret_file(&path, Purpose::Passphrase, permissions)
+fn from_file(path: &Path, permissions: FilePermissions) -> Result<Passphrase, PassphraseProblem> {
+    let content = read_secret_file(path, Purpose::Passphrase, permissions)
         .map_err(|error| PassphraseProblem::File(Box::new(error)))?;
     Passphrase::first_line(&content)
 }
@@ -198,7 +198,7 @@ fn from_credential(name: &str) -> Result<Passphrase, PassphraseProblem> {
         .filter(|directory| !directory.is_empty())
         .ok_or_else(|| PassphraseProblem::NoCredentials(name.to_owned()))?;
     from_file(
-        PathBuf::from(directory).join(name),
+        &PathBuf::from(directory).join(name),
         FilePermissions::RequireNotWorld,
     )
 }

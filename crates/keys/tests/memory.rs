@@ -1,6 +1,13 @@
 //! A key that was dropped is nowhere in the memory of its process: not its seed, not the expanded
 //! key, not the text of the file, not the passphrase. Everything that a core dump would hold is
 //! searched, in another process, so that the test's own copies are not found.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout
+)] // a test may panic
 
 mod common;
 
