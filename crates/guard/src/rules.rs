@@ -49,37 +49,30 @@ pub fn decide(
     now: Instant,
 ) -> Decision {
     let height = asked.hrs().height;
+    let begins_now = Waiting {
+        since: now,
+        highest: height,
+    };
     match (waiting, knowledge) {
-        (Some(waiting), _) => past_waiting(waiting, height, now),
+        (Some(waiting), _) => while_waiting(waiting, height, now),
         (None, Knowledge::Nothing) if height == Height::FIRST => Decision::Advance,
-        (None, Knowledge::Nothing) => begin_to_wait(height, now),
+        (None, Knowledge::Nothing) => Decision::Wait(begins_now),
         (None, Knowledge::Imported(mark)) if is_past_next(mark, height) => {
-            begin_to_wait(height, now)
+            Decision::Wait(begins_now)
         }
         (None, Knowledge::Imported(mark) | Knowledge::Mark(mark)) => against_mark(mark, asked),
     }
 }
 
-fn begin_to_wait(height: Height, now: Instant) -> Decision {
-    Decision::Wait(Waiting {
-        since: now,
-        highest: height,
-    })
-}
-
-fn past_waiting(waiting: &Waiting, height: Height, now: Instant) -> Decision {
-    if now.saturating_duration_since(waiting.since) < WAIT {
-        return Decision::Wait(Waiting {
-            since: waiting.since,
-            highest: waiting.highest.max(height),
-        });
-    }
-    if height > waiting.highest {
+/// Once the wait is over `highest` stays as it is: what is higher is signed.
+fn while_waiting(waiting: &Waiting, height: Height, now: Instant) -> Decision {
+    let is_over = now.saturating_duration_since(waiting.since) >= WAIT;
+    if is_over && height > waiting.highest {
         return Decision::Advance;
     }
-    Decision::Refuse(Refusal::NoPast {
-        height,
-        signs_past: waiting.highest,
+    Decision::Wait(Waiting {
+        since: waiting.since,
+        highest: waiting.highest.max(height),
     })
 }
 
