@@ -59,3 +59,14 @@ pub enum Knowledge {
     /// The last signature.
     Mark(Mark),
 }
+
+impl Knowledge {
+    /// The last place that is known.
+    #[must_use]
+    pub fn hrs(&self) -> Option<Hrs> {
+        match self {
+            Self::Nothing => None,
+            Self::Imported(mark) | Self::Mark(mark) => Some(mark.hrs()),
+        }
+    }
+}

@@ -99,7 +99,7 @@ pub fn open<H: Home>(
     floor: Option<&Mark>,
 ) -> Result<Opened<H::Disk>, StartError> {
     let mut opened = FileStore::open_in(&mut home, chain_id).map_err(StartError::Open)?;
-    if let Some(floor) = floor.filter(|floor| is_higher(floor, &opened.knowledge)) {
+    if let Some(floor) = floor.filter(|floor| Some(floor.hrs()) > opened.knowledge.hrs()) {
         opened.store.raise(floor).map_err(StartError::Raise)?;
         opened.knowledge = Knowledge::Mark(floor.clone());
     }
@@ -120,13 +120,6 @@ pub fn guarded<D: store::Disk>(
             RawBytesPolicy::Off,
             opened.store,
         ),
-    }
-}
-
-fn is_higher(floor: &Mark, knowledge: &Knowledge) -> bool {
-    match knowledge {
-        Knowledge::Mark(mark) => floor.hrs() > mark.hrs(),
-        _ => true,
     }
 }
 

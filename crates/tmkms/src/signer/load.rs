@@ -458,7 +458,7 @@ impl State<'_> {
             return Ok(());
         };
         memory
-            .check(memory::place(&self.opened.knowledge))
+            .check(self.opened.knowledge.hrs())
             .map_err(|e| memory_error(self.chain, e))?;
         let mark = self.mark().cloned();
         self.opened
@@ -478,10 +478,7 @@ impl State<'_> {
     }
 
     fn is_higher(&self, floor: &Mark) -> bool {
-        match &self.opened.knowledge {
-            Knowledge::Mark(mark) | Knowledge::Imported(mark) => floor.hrs() > mark.hrs(),
-            Knowledge::Nothing => true,
-        }
+        Some(floor.hrs()) > self.opened.knowledge.hrs()
     }
 
     fn is_too_far(&self, floor: &Mark) -> bool {

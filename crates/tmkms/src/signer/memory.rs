@@ -2,8 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use guard::Knowledge;
-use privval::{ChainId, Hrs, PublicKey};
+use privval::{ChainId, PublicKey};
 use rustix::process::geteuid;
 use store::{Memory, MemoryError};
 use tracing::warn;
@@ -40,14 +39,6 @@ pub(crate) fn open(
         reasons.join("; ")
     );
     Ok(None)
-}
-
-/// The last place that is known.
-pub(crate) fn place(knowledge: &Knowledge) -> Option<Hrs> {
-    match knowledge {
-        Knowledge::Nothing => None,
-        Knowledge::Imported(mark) | Knowledge::Mark(mark) => Some(mark.hrs()),
-    }
 }
 
 /// `/dev/shm` comes last: it is there in every container, and open to all users.
