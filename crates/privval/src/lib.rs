@@ -28,7 +28,8 @@ pub use proto::Version;
 pub use reply::{NODE_READ_LIMIT, RemoteError, Reply, SignatureBytes};
 pub use request::{Malformed, RawBytes, RawBytesRequest, Request, SignProposal, SignVote, Subject};
 pub use types::{
-    BlockId, ChainId, ChainIdError, Height, Hrs, OutOfRange, PublicKey, Round, Step, Timestamp,
+    BlockId, ChainId, ChainIdError, Height, Hrs, NotHrs, OutOfRange, PublicKey, Round, Step,
+    Timestamp,
 };
 
 /// The node's side of the protocol: what a node writes and how it reads replies.

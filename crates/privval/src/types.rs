@@ -188,6 +188,37 @@ impl fmt::Display for Hrs {
     }
 }
 
+/// A text that is not a place as it is displayed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this is no height, round and step, as in 51/0/2")]
+pub struct NotHrs;
+
+impl FromStr for Hrs {
+    type Err = NotHrs;
+
+    /// Reads what is displayed, and no other way to write the same numbers.
+    fn from_str(text: &str) -> Result<Self, NotHrs> {
+        let mut parts = text.splitn(3, '/');
+        let mut next = || parts.next().ok_or(NotHrs);
+        let height: i64 = next()?.parse().map_err(|_| NotHrs)?;
+        let round: i32 = next()?.parse().map_err(|_| NotHrs)?;
+        let hrs = Self {
+            height: Height::try_from(height).map_err(|_| NotHrs)?,
+            round: Round::try_from(round).map_err(|_| NotHrs)?,
+            step: match next()? {
+                "0" => Step::Propose,
+                "1" => Step::Prevote,
+                "2" => Step::Precommit,
+                _ => return Err(NotHrs),
+            },
+        };
+        if hrs.to_string() == text {
+            return Ok(hrs);
+        }
+        Err(NotHrs)
+    }
+}
+
 /// The id of a block: its hash, and the hash and number of its parts. Always complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct BlockId {
@@ -261,6 +292,26 @@ impl PublicKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn place_is_read_as_it_is_displayed_and_in_no_other_way() {
+        for text in ["0/0/0", "51/0/2", "9223372036854775807/2147483647/1"] {
+            assert_eq!(text.parse::<Hrs>().unwrap().to_string(), text);
+        }
+        for text in [
+            "", "51", "51/0", "51/0/3", "51/0/02", "51/0/2/", "+51/0/2", "051/0/2", "-1/0/0",
+        ] {
+            assert_eq!(text.parse::<Hrs>(), Err(NotHrs), "{text}");
+        }
+        for text in [
+            "51/-1/0",
+            "9223372036854775808/0/0",
+            "51/2147483648/0",
+            " 51/0/2",
+        ] {
+            assert_eq!(text.parse::<Hrs>(), Err(NotHrs), "{text}");
+        }
+    }
 
     #[test]
     fn chain_id_takes_1_to_50_bytes() {

@@ -12,11 +12,11 @@
 //! - What it says only ever stops a start; nothing is signed because of it.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use privval::{ChainId, Height, Hrs, Round, Step};
+use privval::{ChainId, Hrs, NotHrs};
 use rustix::fs::OFlags;
 use rustix::process::geteuid;
 use sha2::{Digest, Sha256};
@@ -104,7 +104,7 @@ impl Memory {
         })?;
         // Again: whoever had it may have signed until it let it go.
         let text = read(&file).map_err(io_error("read", &path))?;
-        let seen = parse(&text).map_err(|()| MemoryError::Unreadable(path.clone()))?;
+        let seen = parse(&text).map_err(|_| MemoryError::Unreadable(path.clone()))?;
         let words = format!("process {}, {}", std::process::id(), state_file.display());
         write_words(&file, &words).map_err(io_error("write", &path))?;
         Ok(Self {
@@ -198,48 +198,28 @@ fn file_name(chain_id: &ChainId, public_key: &[u8]) -> String {
 }
 
 fn read(file: &File) -> io::Result<String> {
-    let mut bytes = Vec::new();
-    let mut from_start = file.try_clone()?;
-    io::Seek::rewind(&mut from_start)?;
-    let limit = u64::try_from(LEN).unwrap_or_default();
-    from_start.take(limit).read_to_end(&mut bytes)?;
+    let mut bytes = vec![0; LEN];
+    let len = file.read_at(&mut bytes, 0)?;
+    bytes.truncate(len);
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
+/// Height, round and step, with spaces between them.
 fn place_line(hrs: Hrs) -> String {
-    let step = match hrs.step {
-        Step::Propose => 0,
-        Step::Prevote => 1,
-        Step::Precommit => 2,
-    };
-    format!("{} {} {step}", hrs.height, hrs.round)
+    hrs.to_string().replace('/', " ")
 }
 
 /// The place in a memory; `None` in one that has seen no signature yet.
-fn parse(text: &str) -> Result<Option<Hrs>, ()> {
+fn parse(text: &str) -> Result<Option<Hrs>, NotHrs> {
     let line = text.lines().next().unwrap_or_default().trim_end();
     if line.is_empty() {
         return Ok(None);
     }
-    let mut numbers = line.split(' ');
-    let mut next = || numbers.next().ok_or(());
-    let height: i64 = next()?.parse().map_err(|_| ())?;
-    let round: i32 = next()?.parse().map_err(|_| ())?;
-    let step = match next()? {
-        "0" => Step::Propose,
-        "1" => Step::Prevote,
-        "2" => Step::Precommit,
-        _ => return Err(()),
-    };
-    let hrs = Hrs {
-        height: Height::try_from(height).map_err(|_| ())?,
-        round: Round::try_from(round).map_err(|_| ())?,
-        step,
-    };
+    let hrs: Hrs = line.replace(' ', "/").parse()?;
     if place_line(hrs) == line {
         return Ok(Some(hrs));
     }
-    Err(())
+    Err(NotHrs)
 }
 
 fn holder(text: &str) -> String {
@@ -274,6 +254,7 @@ fn padded(text: &str, len: usize) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use privval::{Height, Round, Step};
     use std::fs;
     use std::os::unix::fs::{PermissionsExt, symlink};
 

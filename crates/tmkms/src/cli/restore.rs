@@ -15,7 +15,7 @@ use keys::{
     Algorithm, Backup, FilePermissions, KeyMaterial, Overwrite, Purpose, WriteError, check_code,
     from_words, read_secret_file, read_secret_stream, show as forms, write_key, write_secret_file,
 };
-use privval::{ChainId, Height, Hrs, PublicKey, Round, Step};
+use privval::{ChainId, PublicKey};
 use store::{Document, FileStore};
 
 use super::args::RestoreArgs;
@@ -167,30 +167,14 @@ fn typed_mark(key: &PublicKey, line: &str) -> Result<(ChainId, Option<Mark>, Str
             line.trim()
         )));
     }
-    let hrs = place_of(hrs).ok_or_else(|| Failure::new(format!("`{hrs}` is no place")))?;
+    let hrs = hrs
+        .parse()
+        .map_err(|_| Failure::new(format!("`{hrs}` is no place")))?;
     let mark = Mark::Floor {
         hrs,
         block_id: None,
     };
     Ok((ChainId::new(*id)?, Some(mark), (*date).to_owned()))
-}
-
-fn place_of(text: &str) -> Option<Hrs> {
-    let mut numbers = text.split('/');
-    let height: i64 = numbers.next()?.parse().ok()?;
-    let round: i32 = numbers.next()?.parse().ok()?;
-    let step = match numbers.next()? {
-        "0" => Step::Propose,
-        "1" => Step::Prevote,
-        "2" => Step::Precommit,
-        _ => return None,
-    };
-    numbers.next().is_none().then_some(())?;
-    Some(Hrs {
-        height: Height::try_from(height).ok()?,
-        round: Round::try_from(round).ok()?,
-        step,
-    })
 }
 
 fn check_key(args: &RestoreArgs, softsign: &Softsign, key: &PublicKey) -> Outcome {
