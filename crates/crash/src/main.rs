@@ -69,7 +69,7 @@ fn run(args: &Args) -> Result<bool, CrashError> {
     );
     let mut reports = Vec::new();
     for mode in modes {
-        let report = (mode.run)(&context)?;
+        let report = mode.report(&context)?;
         tell(&report);
         reports.push(report);
     }

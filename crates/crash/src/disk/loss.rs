@@ -100,15 +100,7 @@ fn below(rng: &mut Rng, bound: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn with_file(content: &[u8]) -> (VolatileDisk, u64) {
-        let mut disk = VolatileDisk::default();
-        let file = disk.create("a").unwrap();
-        disk.write(file, 0, content);
-        disk.sync(file);
-        disk.sync_directory();
-        (disk, file)
-    }
+    use crate::disk::volatile::tests::with_file;
 
     #[test]
     fn unsynced_overwrite_survives_in_any_sectors() {

@@ -255,12 +255,13 @@ impl VolatileDisk {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::disk::Loss;
     use crate::rng::Rng;
 
-    fn with_file(content: &[u8]) -> (VolatileDisk, u64) {
+    /// A disk with one file that is safe.
+    pub(in crate::disk) fn with_file(content: &[u8]) -> (VolatileDisk, u64) {
         let mut disk = VolatileDisk::default();
         let file = disk.create("a").unwrap();
         disk.write(file, 0, content);

@@ -4,8 +4,6 @@
 //! After each the process is killed and started again, on the disk as the cache shows it, and
 //! once more after a loss of power.
 
-use std::time::Instant;
-
 use super::halting::must_halt;
 use super::life::{End, live, live_well};
 use super::{Context, Mode};
@@ -20,6 +18,7 @@ use crate::{disk, namespace};
 pub const MODE: Mode = Mode {
     name: "bad-disk",
     help: "short and torn writes, failed syncs, read-only: then a kill, then a loss of power (FUSE)",
+    left_out: |_| namespace::unavailable().or_else(disk::unavailable),
     run,
 };
 
@@ -49,13 +48,7 @@ const HARMLESS: &[Fault] = &[
     Fault::ShortWrite(4),
 ];
 
-fn run(context: &Context) -> Result<Report, CrashError> {
-    let started = Instant::now();
-    let mut report = Report::new(MODE.name);
-    if let Some(why) = namespace::unavailable().or_else(disk::unavailable) {
-        report.skipped.push(why);
-        return Ok(report);
-    }
+fn run(context: &Context, report: &mut Report) -> Result<(), CrashError> {
     let mut rng = context.rng(MODE.name);
     let mut world = context.world(Transport::Unix, rng.fork())?;
     let losses = if context.is_short {
@@ -69,16 +62,15 @@ fn run(context: &Context) -> Result<Report, CrashError> {
             let place = format!("bad-disk, {fault:?}, then {loss:?} lost");
             world.ledger.enter(context.place(&place));
             let mounted = Mounted::new(image, &world.home.state_directory())?;
-            one_fault(context, &mut world, &mounted, *fault, &mut report)?;
-            live_well(context, &mut world, &mut report)?;
+            one_fault(context, &mut world, &mounted, *fault, report)?;
+            live_well(context, &mut world, report)?;
             image = mounted.lose_power(*loss, &mut rng)?;
             report.power_losses += 1;
-            image = after_power_loss(context, &mut world, image, &mut report)?;
+            image = after_power_loss(context, &mut world, image, report)?;
         }
     }
     report.add(&world.ledger);
-    report.took = started.elapsed();
-    Ok(report)
+    Ok(())
 }
 
 fn one_fault(

@@ -5,8 +5,6 @@
 //! as it should once it was started again. What fails beside the mark costs at most the
 //! connection.
 
-use std::time::Instant;
-
 use super::halting::must_halt;
 use super::life::{End, live, live_well};
 use super::syscalls::{ASKS, SYNC, signing_points, trace};
@@ -14,13 +12,14 @@ use super::{Context, Mode};
 use crate::error::CrashError;
 use crate::process::Launch;
 use crate::report::Report;
-use crate::strace::{Injection, Trace, injecting, unavailable};
+use crate::strace::{self, Injection, Trace, injecting};
 use crate::world::{Plan, Transport, World};
 
 /// The mode.
 pub const MODE: Mode = Mode {
     name: "errors",
     help: "EIO, ENOSPC, EDQUOT and others from every call that may give them (strace)",
+    left_out: |_| strace::unavailable(),
     run,
 };
 
@@ -79,25 +78,18 @@ const STARTING: &[(&str, &[&str])] = &[
     ("getrandom", &["EAGAIN"]),
 ];
 
-fn run(context: &Context) -> Result<Report, CrashError> {
-    let started = Instant::now();
-    let mut report = Report::new(MODE.name);
-    if let Some(why) = unavailable() {
-        report.skipped.push(why);
-        return Ok(report);
-    }
+fn run(context: &Context, report: &mut Report) -> Result<(), CrashError> {
     let mut world = context.world(Transport::Unix, context.rng(MODE.name))?;
-    let new = trace(context, &mut world, true, &mut report)?;
-    let old = trace(context, &mut world, false, &mut report)?;
-    while_signing(context, &mut world, &old, &mut report)?;
+    let new = trace(context, &mut world, true, report)?;
+    let old = trace(context, &mut world, false, report)?;
+    while_signing(context, &mut world, &old, report)?;
     if !context.is_short {
         for (is_new, trace) in [(true, &new), (false, &old)] {
-            while_starting(context, &mut world, is_new, trace, &mut report)?;
+            while_starting(context, &mut world, is_new, trace, report)?;
         }
     }
     report.add(&world.ledger);
-    report.took = started.elapsed();
-    Ok(report)
+    Ok(())
 }
 
 fn while_signing(

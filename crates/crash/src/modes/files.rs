@@ -3,15 +3,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use super::halting::halted;
-use super::life::{asked, bury_silently, connected, live, live_well};
+use super::life::{asked, bury_silently, connected, live, live_well, must_not_start};
 use super::{Context, Mode};
 use crate::autopsy::{Death, Finding};
 use crate::error::CrashError;
 use crate::home::Home;
-use crate::process::SignerProcess;
 use crate::report::Report;
 use crate::script::next_height;
 use crate::world::{Model, Plan, Transport, World};
@@ -20,6 +18,7 @@ use crate::world::{Model, Plan, Transport, World};
 pub const MODE: Mode = Mode {
     name: "files",
     help: "state files removed, replaced, put back, cut or used twice, running or not",
+    left_out: |_| None,
     run,
 };
 
@@ -67,24 +66,22 @@ const MEANWHILE: &[(&str, Deed)] = &[
     ("the ring is cut", |files| cut(&files.ring, 20_000)),
 ];
 
-fn run(context: &Context) -> Result<Report, CrashError> {
-    let started = Instant::now();
-    let mut report = Report::new(MODE.name);
+fn run(context: &Context, report: &mut Report) -> Result<(), CrashError> {
     for (what, deed) in UNDER_IT {
-        let mut world = begin(context, &format!("files, {what} under it"), &mut report)?;
+        let mut world = begin(context, &format!("files, {what} under it"), report)?;
         let files = Files::of(&world.home);
-        let signer = halted(&mut world, &context.launch, &mut report, || deed(&files))?;
-        bury_silently(signer, &mut report)?;
+        let signer = halted(&mut world, &context.launch, report, || deed(&files))?;
+        bury_silently(signer, report)?;
         // The document may be gone, as after a loss of power.
         if let Finding::NeedsOperator(text) = world.autopsy(Death::Machine) {
             world.ledger.violation(text);
         }
-        live_well(context, &mut world, &mut report)?;
+        live_well(context, &mut world, report)?;
         report.add(&world.ledger);
     }
     for (what, deed) in MEANWHILE {
-        let mut world = begin(context, &format!("files, {what} meanwhile"), &mut report)?;
-        meanwhile(context, &mut world, what, *deed, &mut report)?;
+        let mut world = begin(context, &format!("files, {what} meanwhile"), report)?;
+        meanwhile(context, &mut world, what, *deed, report)?;
         report.add(&world.ledger);
     }
     for whole in [
@@ -92,12 +89,11 @@ fn run(context: &Context) -> Result<Report, CrashError> {
         directory_is_removed,
         second_signer_does_not_start,
     ] {
-        let mut world = begin(context, "files", &mut report)?;
-        whole(context, &mut world, &mut report)?;
+        let mut world = begin(context, "files", report)?;
+        whole(context, &mut world, report)?;
         report.add(&world.ledger);
     }
-    report.took = started.elapsed();
-    Ok(report)
+    Ok(())
 }
 
 /// A chain with some signatures, and a copy of its state from before the last of them.
@@ -127,34 +123,29 @@ fn meanwhile(
             live_well(context, world, report)
         }
         Finding::NeedsOperator(_) => {
-            let text = refuses_to_start(context, world, report)?;
-            report
-                .notes
-                .push(format!("{what} meanwhile: it does not start: {text}"));
-            Ok(())
+            let what = format!("{what} meanwhile");
+            refuses_to_start(context, world, &what, report).map(drop)
         }
     }
 }
 
-/// It must end with an error that names the state.
+/// It must end with an error that names the state; the report keeps it.
 fn refuses_to_start(
     context: &Context,
     world: &mut World,
+    what: &str,
     report: &mut Report,
 ) -> Result<String, CrashError> {
-    let mut signer = SignerProcess::start(&context.launch, &world.home)?;
     report.lives += 1;
-    let status = signer.wait(Duration::from_secs(10));
-    let output = signer.output();
-    if status.is_none_or(|status| status.success()) || !output.contains("state.json") {
-        world.ledger.violation(format!(
-            "with its state unusable the signer ended with {status:?} and said {output:?}"
-        ));
-    }
-    signer.kill()?;
+    let who = "with its state unusable the signer";
+    let output = must_not_start(world, &context.launch, who, &["state.json"])?;
     let path = world.home.path().display().to_string();
     let last = output.lines().last().unwrap_or_default();
-    Ok(last.replace(&path, "HOME"))
+    let text = last.replace(&path, "HOME");
+    report
+        .notes
+        .push(format!("{what}: it does not start: {text}"));
+    Ok(text)
 }
 
 /// Ring and document agree with each other and are old: the signer does not start before the
@@ -174,15 +165,12 @@ fn both_are_put_back(
         put_back(file)?;
     }
     report.faults += 1;
-    let text = refuses_to_start(context, world, report)?;
+    let text = refuses_to_start(context, world, "both are put back", report)?;
     if !text.contains("is old: it ends at") {
         world
             .ledger
             .violation(format!("put back state: the signer says {text:?}"));
     }
-    report
-        .notes
-        .push(format!("both are put back: it does not start: {text}"));
     for (file, content) in files.iter().zip(newest) {
         fs::write(file, content).map_err(CrashError::doing("write the state"))?;
     }
@@ -212,15 +200,9 @@ fn directory_is_removed(
         world.ledger.violation(text);
     }
     bury_silently(signer, report)?;
-    let text = refuses_to_start(context, world, report)?;
-    report.notes.push(format!(
-        "the directory is removed: it does not start: {text}"
-    ));
+    refuses_to_start(context, world, "the directory is removed", report)?;
     fs::create_dir(&directory).map_err(CrashError::doing("make the state directory"))?;
-    let text = refuses_to_start(context, world, report)?;
-    report.notes.push(format!(
-        "the directory is made again: it does not start: {text}"
-    ));
+    refuses_to_start(context, world, "the directory is made again", report)?;
     world.home.forget_boot()?;
     forgets_and_lets_pass(context, world, report)
 }
@@ -257,15 +239,8 @@ fn second_signer_does_not_start(
     report.faults += 1;
     connected(world, &launch, report, |signer| {
         signer.talk(&Plan::mixed(5))?;
-        let mut second = SignerProcess::start(&launch, &signer.world.home)?;
-        let status = second.wait(Duration::from_secs(10));
-        let output = second.output();
-        let says_why = output.contains("is in use by another signer");
-        if status.is_none_or(|status| status.success()) || !says_why {
-            signer.world.ledger.violation(format!(
-                "a second signer on one state ended with {status:?} and said {output:?}"
-            ));
-        }
+        let who = "a second signer on one state";
+        must_not_start(signer.world, &launch, who, &["is in use by another signer"])?;
         signer.talk(&Plan::mixed(20))
     })?;
     report.lives += 1;

@@ -6,14 +6,12 @@
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
-use super::life::{connected, live_well};
+use super::life::{connected, live_well, must_not_start};
 use super::{Context, Mode};
 use crate::error::CrashError;
 use crate::mounts::Mount;
 use crate::namespace;
-use crate::process::SignerProcess;
 use crate::report::Report;
 use crate::world::{Plan, Transport, World};
 
@@ -21,6 +19,7 @@ use crate::world::{Plan, Transport, World};
 pub const MODE: Mode = Mode {
     name: "full-disk",
     help: "the disk fills up while signing, and is full at the start (tmpfs, ext4)",
+    left_out: |_| namespace::unavailable(),
     run,
 };
 
@@ -33,13 +32,7 @@ const ASKS: u64 = 100;
 /// Mounts a small disk on the first path; the second is for an image of it.
 type Maker = fn(&Path, &Path) -> Result<Mount, CrashError>;
 
-fn run(context: &Context) -> Result<Report, CrashError> {
-    let started = Instant::now();
-    let mut report = Report::new(MODE.name);
-    if let Some(why) = namespace::unavailable() {
-        report.skipped.push(why);
-        return Ok(report);
-    }
+fn run(context: &Context, report: &mut Report) -> Result<(), CrashError> {
     let mut world = context.world(Transport::Unix, context.rng(MODE.name))?;
     let at = world.home.state_directory();
     let image = world.home.path().join("disk.ext4");
@@ -54,8 +47,8 @@ fn run(context: &Context) -> Result<Report, CrashError> {
         match mount(&at, &image) {
             Ok(mounted) => {
                 world.begin_anew()?;
-                fills_up(context, &mut world, &mut report)?;
-                is_full_at_the_start(context, &mut world, &mut report)?;
+                fills_up(context, &mut world, report)?;
+                is_full_at_the_start(context, &mut world, report)?;
                 drop(mounted);
                 report.notes.push(format!("signed on a full {name}"));
             }
@@ -65,8 +58,7 @@ fn run(context: &Context) -> Result<Report, CrashError> {
     // Only one of the two made it.
     let _ = fs::remove_file(image);
     report.add(&world.ledger);
-    report.took = started.elapsed();
-    Ok(report)
+    Ok(())
 }
 
 fn fills_up(context: &Context, world: &mut World, report: &mut Report) -> Result<(), CrashError> {
@@ -89,17 +81,13 @@ fn is_full_at_the_start(
     world.begin_anew()?;
     fill(&world.home.state_directory())?;
     report.faults += 1;
-    let mut signer = SignerProcess::start(&context.launch, &world.home)?;
     report.lives += 1;
-    let status = signer.wait(Duration::from_secs(10));
-    let output = signer.output();
-    let says_why = output.contains("No space left on device") && output.contains("state.json");
-    if status.is_none_or(|status| status.success()) || !says_why {
-        world.ledger.violation(format!(
-            "without space for its state the signer ended with {status:?} and said {output:?}"
-        ));
-    }
-    signer.kill()?;
+    must_not_start(
+        world,
+        &context.launch,
+        "without space for its state the signer",
+        &["No space left on device", "state.json"],
+    )?;
     world.begin_anew()?;
     live_well(context, world, report)
 }

@@ -56,6 +56,27 @@ pub(super) fn live(
     })
 }
 
+/// Starts it where it must not come up: it must end by itself, with an error that has all these
+/// words. Returns what it said. `who` begins the violation.
+pub(super) fn must_not_start(
+    world: &mut World,
+    launch: &Launch,
+    who: &str,
+    words: &[&str],
+) -> Result<String, CrashError> {
+    let mut signer = SignerProcess::start(launch, &world.home)?;
+    let status = signer.wait(Duration::from_secs(10));
+    let output = signer.output();
+    let says_why = words.iter().all(|word| output.contains(word));
+    if status.is_none_or(|status| status.success()) || !says_why {
+        world
+            .ledger
+            .violation(format!("{who} ended with {status:?} and said {output:?}"));
+    }
+    signer.kill()?;
+    Ok(output)
+}
+
 /// Kills the signer, and looks at what is left. True when it had not ended by itself.
 pub(super) fn bury(
     world: &mut World,

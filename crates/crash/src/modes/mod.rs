@@ -117,8 +117,28 @@ pub struct Mode {
     pub name: &'static str,
     /// For the help.
     pub help: &'static str,
+    /// Why it cannot be run here, if it cannot.
+    pub left_out: fn(&Context) -> Option<String>,
     /// Runs it.
-    pub run: fn(&Context) -> Result<Report, CrashError>,
+    pub run: fn(&Context, &mut Report) -> Result<(), CrashError>,
+}
+
+impl Mode {
+    /// What it finds, and how long it took; or why it was left out.
+    ///
+    /// # Errors
+    /// [`CrashError`].
+    pub fn report(&self, context: &Context) -> Result<Report, CrashError> {
+        let started = Instant::now();
+        let mut report = Report::new(self.name);
+        if let Some(why) = (self.left_out)(context) {
+            report.skipped.push(why);
+            return Ok(report);
+        }
+        (self.run)(context, &mut report)?;
+        report.took = started.elapsed();
+        Ok(report)
+    }
 }
 
 /// All modes, in the order in which they run.

@@ -6,8 +6,6 @@
 //! all, the disk is mounted again, and the signer starts from what is there. It must find its
 //! mark, and need nobody's help.
 
-use std::time::Instant;
-
 use super::life::{bury_silently, live_well};
 use super::random::Moment;
 use super::{Context, Mode, Sabotage};
@@ -25,6 +23,7 @@ use crate::{disk, namespace};
 pub const MODE: Mode = Mode {
     name: "power-loss",
     help: "un-synced writes are lost, at every operation on the disk and at random (FUSE)",
+    left_out,
     run,
 };
 
@@ -44,29 +43,24 @@ struct Machine<'a> {
     rng: Rng,
 }
 
-fn run(context: &Context) -> Result<Report, CrashError> {
-    let started = Instant::now();
-    let mut report = Report::new(MODE.name);
-    if let Some(why) = namespace::unavailable().or_else(disk::unavailable) {
-        report.skipped.push(why);
-        return Ok(report);
-    }
+fn left_out(context: &Context) -> Option<String> {
     let needs_strace = context.sabotage == Some(Sabotage::Sync);
-    if let Some(why) = needs_strace.then(strace::unavailable).flatten() {
-        report.skipped.push(why);
-        return Ok(report);
-    }
+    namespace::unavailable()
+        .or_else(disk::unavailable)
+        .or_else(|| needs_strace.then(strace::unavailable).flatten())
+}
+
+fn run(context: &Context, report: &mut Report) -> Result<(), CrashError> {
     let mut machine = Machine::new(context)?;
     for is_new in [false, true]
         .into_iter()
         .skip(usize::from(context.is_short))
     {
-        machine.at_every_operation(is_new, &mut report)?;
+        machine.at_every_operation(is_new, report)?;
     }
-    machine.at_random(&mut report)?;
+    machine.at_random(report)?;
     report.add(&machine.world.ledger);
-    report.took = started.elapsed();
-    Ok(report)
+    Ok(())
 }
 
 impl<'a> Machine<'a> {

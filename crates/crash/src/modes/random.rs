@@ -1,7 +1,7 @@
 //! SIGKILL at a random moment, while starting or while signing at full speed.
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::life::{Killer, live};
 use super::{Context, Mode, Sabotage};
@@ -16,15 +16,14 @@ use crate::world::{Plan, Transport};
 pub const MODE: Mode = Mode {
     name: "random",
     help: "SIGKILL after a random time, over TCP and a Unix socket in turn",
+    left_out: |_| None,
     run,
 };
 
 /// How often the signer's own account of its state is compared.
 const SHOW_EVERY: u64 = 25;
 
-fn run(context: &Context) -> Result<Report, CrashError> {
-    let started = Instant::now();
-    let mut report = Report::new(MODE.name);
+fn run(context: &Context, report: &mut Report) -> Result<(), CrashError> {
     let mut progress = context.progress(MODE.name, context.kills);
     let halves = [
         (Transport::Unix, context.kills.div_ceil(2)),
@@ -44,7 +43,7 @@ fn run(context: &Context) -> Result<Report, CrashError> {
                 &context.launch,
                 &Plan::ENDLESS,
                 Some(killer),
-                &mut report,
+                report,
             )?;
             if context.sabotage == Some(Sabotage::Restore) {
                 old_state = restore(&world.home, &old_state)?;
@@ -57,8 +56,7 @@ fn run(context: &Context) -> Result<Report, CrashError> {
         }
         report.add(&world.ledger);
     }
-    report.took = started.elapsed();
-    Ok(report)
+    Ok(())
 }
 
 /// Names and contents.

@@ -1,14 +1,11 @@
 //! A disk that becomes read-only while the signer signs, and one that is from the start.
 
-use std::time::{Duration, Instant};
-
 use super::halting::must_halt;
-use super::life::{connected, live_well};
+use super::life::{connected, live_well, must_not_start};
 use super::{Context, Mode};
 use crate::error::CrashError;
 use crate::mounts::Mount;
 use crate::namespace;
-use crate::process::SignerProcess;
 use crate::report::Report;
 use crate::world::{Plan, Transport, World};
 
@@ -16,22 +13,16 @@ use crate::world::{Plan, Transport, World};
 pub const MODE: Mode = Mode {
     name: "read-only",
     help: "the disk becomes read-only while signing, and is at the start (tmpfs, ext4)",
+    left_out: |_| namespace::unavailable(),
     run,
 };
 
-fn run(context: &Context) -> Result<Report, CrashError> {
-    let started = Instant::now();
-    let mut report = Report::new(MODE.name);
-    if let Some(why) = namespace::unavailable() {
-        report.skipped.push(why);
-        return Ok(report);
-    }
+fn run(context: &Context, report: &mut Report) -> Result<(), CrashError> {
     let mut world = context.world(Transport::Unix, context.rng(MODE.name))?;
-    by_hand(context, &mut world, &mut report)?;
-    by_ext4_itself(context, &mut world, &mut report)?;
+    by_hand(context, &mut world, report)?;
+    by_ext4_itself(context, &mut world, report)?;
     report.add(&world.ledger);
-    report.took = started.elapsed();
-    Ok(report)
+    Ok(())
 }
 
 /// `mount -o remount,ro`: the kernel refuses it as long as the state is open for writing, so the
@@ -67,18 +58,14 @@ fn does_not_start(
     world: &mut World,
     report: &mut Report,
 ) -> Result<(), CrashError> {
-    let mut signer = SignerProcess::start(&context.launch, &world.home)?;
     report.lives += 1;
     report.faults += 1;
-    let status = signer.wait(Duration::from_secs(10));
-    let output = signer.output();
-    let says_why = output.contains("Read-only file system") && output.contains("state.json");
-    if status.is_none_or(|status| status.success()) || !says_why {
-        world.ledger.violation(format!(
-            "with its state read-only the signer ended with {status:?} and said {output:?}"
-        ));
-    }
-    signer.kill()?;
+    must_not_start(
+        world,
+        &context.launch,
+        "with its state read-only the signer",
+        &["Read-only file system", "state.json"],
+    )?;
     Ok(())
 }
 

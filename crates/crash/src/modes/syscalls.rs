@@ -12,13 +12,14 @@ use super::life::{End, live, live_well, when_idle};
 use super::{Context, Mode};
 use crate::error::CrashError;
 use crate::report::Report;
-use crate::strace::{Injection, Point, Trace, injecting, tracing_to, unavailable};
+use crate::strace::{self, Injection, Point, Trace, injecting, tracing_to};
 use crate::world::{Plan, Transport, World};
 
 /// The mode.
 pub const MODE: Mode = Mode {
     name: "syscalls",
     help: "SIGKILL at every system call of the start and of the signing path (strace)",
+    left_out: |_| strace::unavailable(),
     run,
 };
 
@@ -32,20 +33,13 @@ pub(super) const ASKS: u64 = 15;
 /// A signer that has answered and then answers nothing for so long stands still.
 const IDLE: Duration = Duration::from_millis(400);
 
-fn run(context: &Context) -> Result<Report, CrashError> {
-    let started = Instant::now();
-    let mut report = Report::new(MODE.name);
-    if let Some(why) = unavailable() {
-        report.skipped.push(why);
-        return Ok(report);
-    }
+fn run(context: &Context, report: &mut Report) -> Result<(), CrashError> {
     let ways = [(Transport::Tcp, false), (Transport::Unix, true)];
     for (transport, is_new) in ways.into_iter().skip(usize::from(context.is_short)) {
-        on_entry(context, transport, is_new, &mut report)?;
+        on_entry(context, transport, is_new, report)?;
     }
-    after_return(context, &mut report)?;
-    report.took = started.elapsed();
-    Ok(report)
+    after_return(context, report)?;
+    Ok(())
 }
 
 /// Each life on a new chain (`is_new`), so that the making of the files is cut short too, or all
