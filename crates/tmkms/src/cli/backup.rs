@@ -11,7 +11,7 @@ use store::Document;
 use super::args::BackupArgs;
 use super::key::permissions;
 use super::softsign::overwrite;
-use super::state::{chain, known, place};
+use super::state::{key, known, place};
 use super::{Outcome, config};
 use crate::config::{Config, Softsign};
 use crate::signer::read_softsign_key;
@@ -25,13 +25,7 @@ struct Past {
 /// Makes a backup.
 pub(super) fn run(args: &BackupArgs, out: &mut dyn Write) -> Outcome {
     let config = config::load(&args.config.path)?;
-    let chain = chain(&config, args.chain_id.as_ref())?;
-    let Some(softsign) = config.key(&chain.id) else {
-        return Err(super::Failure::new(format!(
-            "chain {} has no key",
-            chain.id
-        )));
-    };
+    let softsign = key(&config, args.chain_id.as_ref())?;
     let pasts = pasts(&config, softsign)?;
     let permissions = permissions(args.allow_insecure_permissions);
     let key = read_softsign_key(softsign, permissions)?;

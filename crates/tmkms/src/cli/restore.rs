@@ -20,7 +20,7 @@ use store::{Document, FileStore};
 
 use super::args::RestoreArgs;
 use super::softsign::overwrite;
-use super::state::{chain, place};
+use super::state::{key, place};
 use super::{Failure, Outcome, config};
 use crate::config::{Chain, KeyEncoding, Softsign};
 use crate::signer::{chain_mark_path, floor, mark_path};
@@ -35,10 +35,7 @@ struct Restored {
 /// Takes a key out of a backup.
 pub(super) fn run(args: &RestoreArgs, out: &mut dyn Write) -> Outcome {
     let config = config::load(&args.config.path)?;
-    let chain = chain(&config, args.chain_id.as_ref())?;
-    let Some(softsign) = config.key(&chain.id) else {
-        return Err(Failure::new(format!("chain {} has no key", chain.id)));
-    };
+    let softsign = key(&config, args.chain_id.as_ref())?;
     check_free(softsign, overwrite(args.force))?;
     let restored = read(args, out)?;
     check_key(args, softsign, &restored.key.public_key())?;

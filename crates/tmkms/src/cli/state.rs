@@ -9,7 +9,7 @@ use store::{Document, FileStore, inspect, ring_path};
 
 use super::args::{StateArgs, StateImportArgs};
 use super::{Failure, Outcome, config};
-use crate::config::{Chain, Config};
+use crate::config::{Chain, Config, Softsign};
 use crate::signer::{floor, mark_path, read_mark, whole_height};
 
 /// Prints what was signed last. May run beside the signer.
@@ -200,6 +200,14 @@ pub(super) fn chain<'a>(config: &'a Config, id: Option<&ChainId>) -> Result<&'a 
             ))
         }),
     }
+}
+
+/// The key of the chain that is meant, as [`chain`] finds it.
+pub(super) fn key<'a>(config: &'a Config, id: Option<&ChainId>) -> Result<&'a Softsign, Failure> {
+    let chain = chain(config, id)?;
+    config
+        .key(&chain.id)
+        .ok_or_else(|| Failure::new(format!("chain {} has no key", chain.id)))
 }
 
 /// Where a mark is. One that stands for a whole height is at a round that no chain reaches.

@@ -113,8 +113,7 @@ pub fn load(
     permissions: FilePermissions,
     boot_memory: BootMemory,
 ) -> Result<Signer, Vec<LoadError>> {
-    let mut loader = Loader::new(config, permissions);
-    loader.boot_memory = boot_memory;
+    let mut loader = Loader::new(config, permissions, boot_memory);
     let chains = loader.chains();
     let nodes = loader.nodes(&chains);
     if loader.errors.is_empty() {
@@ -128,7 +127,7 @@ pub fn load(
 /// # Errors
 /// All [`LoadError`]s at once, else a line for each chain.
 pub fn check(config: &Config, permissions: FilePermissions) -> Result<Vec<String>, Vec<LoadError>> {
-    let mut loader = Loader::new(config, permissions);
+    let mut loader = Loader::new(config, permissions, BootMemory::Off);
     let mut lines = Vec::new();
     for chain in &config.chains {
         let Some(key) = config.key(&chain.id) else {
@@ -246,11 +245,11 @@ struct Loader<'a> {
 }
 
 impl<'a> Loader<'a> {
-    fn new(config: &'a Config, permissions: FilePermissions) -> Self {
+    fn new(config: &'a Config, permissions: FilePermissions, boot_memory: BootMemory) -> Self {
         Self {
             config,
             permissions,
-            boot_memory: BootMemory::Off,
+            boot_memory,
             keys: BTreeMap::new(),
             bad_identities: BTreeSet::new(),
             errors: Vec::new(),
