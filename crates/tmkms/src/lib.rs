@@ -5,6 +5,7 @@
 
 pub mod cli;
 pub mod config;
+mod date;
 pub mod hardening;
 pub mod observe;
 pub mod sandbox;

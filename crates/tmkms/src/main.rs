@@ -11,8 +11,11 @@ fn main() -> ExitCode {
     match cli::run(args, &mut Output::new(io::stdout())) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            // Without a standard error there is nobody to tell.
-            let _ = writeln!(io::stderr(), "{failure}");
+            let text = failure.to_string();
+            if !text.is_empty() {
+                // Without a standard error there is nobody to tell.
+                let _ = writeln!(io::stderr(), "{text}");
+            }
             ExitCode::from(failure.exit_code())
         }
     }

@@ -41,6 +41,8 @@ pub enum Command {
     State(StateCommand),
     /// Sign for the nodes in tmkms.toml
     Start(StartArgs),
+    /// Show what the running signer does, and whether it can sign
+    Status(StatusArgs),
     /// Show the signer at work, with a made-up node on this machine
     Demo(DemoArgs),
     /// Print the version
@@ -441,6 +443,17 @@ pub struct StartArgs {
     /// Leave the process all rights of its user, should the sandbox be in the way of signing
     #[arg(long)]
     pub no_sandbox: bool,
+}
+
+/// `tmkms status`.
+#[derive(Debug, Parser)]
+pub struct StatusArgs {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub config: ConfigFile,
+    /// Print the whole status as one line of JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// How to log.

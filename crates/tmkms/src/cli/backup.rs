@@ -14,6 +14,7 @@ use super::softsign::overwrite;
 use super::state::{key, known, place};
 use super::{Outcome, config};
 use crate::config::{Config, Softsign};
+use crate::date::utc_date;
 use crate::signer::read_softsign_key;
 
 /// What a key had signed on one of its chains.
@@ -134,42 +135,5 @@ fn today() -> String {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
-    date_of(now.as_secs() / 86_400)
-}
-
-/// The date so many days after 1970-01-01, in the Gregorian calendar: by eras of 400 years, whose
-/// years begin in March, so that the leap day comes last.
-fn date_of(days: u64) -> String {
-    let days = days.saturating_add(719_468);
-    let (era, day) = (days / 146_097, days % 146_097);
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let day = day - (153 * month + 2) / 5 + 1;
-    let (month, next) = if month < 10 {
-        (month + 3, 0)
-    } else {
-        (month - 9, 1)
-    };
-    format!("{:04}-{month:02}-{day:02}", era * 400 + year + next)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn dates_are_those_of_the_calendar() {
-        for (days, date) in [
-            (0, "1970-01-01"),
-            (59, "1970-03-01"),
-            (11_016, "2000-02-29"),
-            (11_017, "2000-03-01"),
-            (20_778, "2026-11-21"),
-            (47_540, "2100-02-28"),
-            (47_541, "2100-03-01"),
-        ] {
-            assert_eq!(date_of(days), date);
-        }
-    }
+    utc_date(now.as_secs() / 86_400)
 }

@@ -14,6 +14,8 @@ pub enum Failure {
     Rendered(String),
     /// The arguments contradict each other in a way that only the command could see.
     Usage(String),
+    /// Told already, on standard output: what is left is the exit code.
+    Told(u8),
 }
 
 impl Failure {
@@ -33,6 +35,7 @@ impl Failure {
         match self {
             Self::Usage(_) => 2,
             Self::Errors(_) | Self::Rendered(_) => 1,
+            Self::Told(code) => *code,
         }
     }
 }
@@ -48,6 +51,7 @@ impl Display for Failure {
                     .join("\n"),
             ),
             Self::Rendered(text) => f.write_str(text),
+            Self::Told(_) => Ok(()),
             Self::Usage(text) => write!(f, "error: {text}\n\nFor more information, try '--help'."),
         }
     }

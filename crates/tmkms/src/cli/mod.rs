@@ -18,6 +18,7 @@ mod rotate;
 mod softsign;
 mod start;
 mod state;
+mod status;
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -55,6 +56,7 @@ fn command(command: Command, out: &mut dyn Write) -> Outcome {
         Command::State(StateCommand::Import(args)) => state::import(&args, out),
         Command::State(StateCommand::Export(args)) => state::export(&args, out),
         Command::Start(args) => start::run(&args),
+        Command::Status(args) => status::run(&args, out),
         Command::Demo(args) => demo::run(&args, out),
         Command::Version => Ok(writeln!(out, "{}", env!("CARGO_PKG_VERSION"))?),
         Command::Completions { shell } => completions(shell, out),

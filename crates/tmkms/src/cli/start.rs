@@ -1,18 +1,20 @@
 //! `tmkms start`.
 
+use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::args::StartArgs;
 use super::key::permissions;
 use super::{Failure, Outcome, config};
+use crate::config::Config;
 use crate::hardening;
-use crate::observe;
+use crate::observe::{self, server::Server, socket::Socket, source::Source};
 use crate::sandbox::{self, Needs, Threads};
 use crate::session::{self, Node, Shutdown, Trouble};
 use crate::signer::{self, BootMemory};
@@ -32,23 +34,45 @@ pub(super) fn run(args: &StartArgs) -> Outcome {
     )
     .map_err(|errors| Failure::listed(&errors))?;
     hardening::after_keys();
+    let socket = status_socket(&config);
     // Before any thread is started: each inherits it.
-    restrict(&signer.nodes, args.no_sandbox);
+    restrict(&signer.nodes, socket.as_ref(), args.no_sandbox);
     let shutdown = Shutdown::default();
     let signals = on_signals(&shutdown)?;
     info!(target: "tmkms::commands::start", "tmkms {} starting up...", env!("CARGO_PKG_VERSION"));
+    let _status = socket.and_then(|socket| answer(socket, &signer.nodes));
     let outcome = serve(signer.nodes, &shutdown);
     signals.close();
     outcome
 }
 
-/// Keeps what dialling these nodes takes, and tells what that is.
-fn restrict(nodes: &[Node], no_sandbox: bool) {
+/// The socket for `tmkms status`. Where there cannot be one, signing goes on without.
+fn status_socket(config: &Config) -> Option<Socket> {
+    let path = config.status_socket()?;
+    Socket::bind(&path)
+        .inspect_err(|error| warn!(target: "tmkms::status", "no status: {error}"))
+        .ok()
+}
+
+fn answer(socket: Socket, nodes: &[Node]) -> Option<Server> {
+    Server::start(socket, Source::of(nodes))
+        .inspect_err(|error| warn!(target: "tmkms::status", "no status: {error}"))
+        .ok()
+}
+
+/// Keeps what dialling these nodes and answering on this socket takes, and tells what that is.
+fn restrict(nodes: &[Node], socket: Option<&Socket>, no_sandbox: bool) {
     if no_sandbox {
-        sandbox::tell_off();
-    } else {
-        sandbox::apply(&Needs::of(nodes), Threads::All).tell();
+        return sandbox::tell_off();
     }
+    let mut needs = Needs::of(nodes);
+    if let Some(socket) = socket {
+        needs.accept = true;
+        needs
+            .remove
+            .extend(socket.own_directory().map(Path::to_owned));
+    }
+    sandbox::apply(&needs, Threads::All).tell();
 }
 
 /// Runs a session for each node, to the end of all of them.

@@ -18,6 +18,7 @@ use super::diagnostic::{Diagnostic, Span};
 use super::paths::normalised;
 use super::provider::Providers;
 use super::section::{Context, Marked, Section};
+use super::status::StatusSocket;
 use super::suggest::closest;
 use super::validator::ValidatorDraft;
 
@@ -26,6 +27,7 @@ pub(super) struct Drafts {
     pub(super) chains: Vec<ChainDraft>,
     pub(super) providers: Providers,
     pub(super) validators: Vec<ValidatorDraft>,
+    pub(super) status: StatusSocket,
 }
 
 /// Runs all checks.

@@ -40,6 +40,7 @@ mod provider;
 pub mod schema;
 mod section;
 mod softsign;
+mod status;
 mod suggest;
 mod syntax;
 mod template;
@@ -52,12 +53,13 @@ pub use file::{FileError, MAX_LEN};
 pub use hook::StateHook;
 pub use location::{Located, Location};
 pub use softsign::{KeyEncoding, Softsign};
+pub use status::StatusSocket;
 pub use template::{Network, Template, UnknownNetwork};
 pub use validator::{Endpoint, Validator};
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use privval::ChainId;
@@ -78,6 +80,8 @@ pub struct Config {
     pub softsign: Vec<Softsign>,
     /// `[[validator]]`: at least one; each one's chain is in `chains` and has a key in `softsign`.
     pub validators: Vec<Validator>,
+    /// `[status]`.
+    pub status: StatusSocket,
 }
 
 /// A configuration and what the operator should know about it.
@@ -173,6 +177,28 @@ impl Config {
         self.softsign.iter().find(|key| key.chain_ids.contains(id))
     }
 
+    /// Where the status socket is, unless it is off: without `socket`, in a directory beside the
+    /// first chain's state file, with its name and `.run` behind it. A directory of its own,
+    /// because the signer keeps the right to remove files there.
+    #[must_use]
+    pub fn status_socket(&self) -> Option<PathBuf> {
+        match &self.status {
+            StatusSocket::Off => None,
+            StatusSocket::At(path) => Some(path.clone()),
+            StatusSocket::Default => {
+                let mut directory = self
+                    .chains
+                    .first()?
+                    .state_file
+                    .value
+                    .clone()
+                    .into_os_string();
+                directory.push(".run");
+                Some(PathBuf::from(directory).join("status.sock"))
+            }
+        }
+    }
+
     /// Called when no error was found, so every draft holds its value.
     fn from_drafts(file: Arc<Path>, drafts: Drafts) -> Self {
         let softsign = drafts.providers.softsign.into_iter();
@@ -189,6 +215,7 @@ impl Config {
                 .into_iter()
                 .filter_map(|draft| draft.validator)
                 .collect(),
+            status: drafts.status,
         }
     }
 }
@@ -206,6 +233,9 @@ fn read<'a>(cx: &'a Context<'a>, tree: &'a DeTable<'a>) -> Drafts {
             .map(|(table, header)| validator::read(cx, table, header))
             .collect(),
         providers: provider::read(&root),
+        status: root
+            .table("status", &schema::STATUS)
+            .map_or(StatusSocket::Default, |section| status::read(&section)),
     };
     if !cx.damaged() {
         checks::run(&root, &drafts);

@@ -37,7 +37,7 @@ impl Schema {
 }
 
 /// All tables, as the documentation lists them.
-pub const TABLES: [&Schema; 7] = [
+pub const TABLES: [&Schema; 8] = [
     &ROOT,
     &CHAIN,
     &KEY_FORMAT,
@@ -45,6 +45,7 @@ pub const TABLES: [&Schema; 7] = [
     &PROVIDERS,
     &SOFTSIGN,
     &VALIDATOR,
+    &STATUS,
 ];
 
 /// The file itself.
@@ -65,6 +66,11 @@ pub const ROOT: Schema = Schema {
             name: "validator",
             expects: "a list of tables, each written [[validator]]",
             example: "[[validator]]",
+        },
+        Field {
+            name: "status",
+            expects: "a table, written [status]",
+            example: "[status]",
         },
     ],
 };
@@ -264,6 +270,16 @@ pub const VALIDATOR: Schema = Schema {
             example: "max_height = \"500000\"",
         },
     ],
+};
+
+/// Where the running signer tells what it does.
+pub const STATUS: Schema = Schema {
+    title: "[status]",
+    fields: &[Field {
+        name: "socket",
+        expects: "a path as a text in quotes, or \"off\"",
+        example: "socket = \"/run/tmkms/status.sock\"",
+    }],
 };
 
 #[cfg(test)]

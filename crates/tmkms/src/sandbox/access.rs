@@ -23,6 +23,7 @@ pub(super) fn restrict(needs: &Needs) -> Result<LandlockStatus, RulesetError> {
     let write = make_bitflags!(AccessFs::{
         ReadFile | ReadDir | WriteFile | Truncate | MakeReg | RemoveFile
     });
+    let remove = make_bitflags!(AccessFs::{RemoveFile});
     let ports = needs.ports();
     let dialled = ports
         .iter()
@@ -34,6 +35,7 @@ pub(super) fn restrict(needs: &Needs) -> Result<LandlockStatus, RulesetError> {
         .create()?
         .add_rules(path_beneath_rules(needs.readable(), read))?
         .add_rules(path_beneath_rules(&needs.write, write))?
+        .add_rules(path_beneath_rules(&needs.remove, remove))?
         .add_rules(dialled.map(Ok::<_, RulesetError>))?
         .restrict_self()?;
     Ok(status.landlock)

@@ -62,15 +62,25 @@ pub const ACCEPTING: &[Call] = calls![SYS_accept SYS_accept4];
 
 /// Allowed where files are written: landlock says which.
 pub const WRITING: &[Call] = calls![
-    SYS_renameat2 SYS_linkat SYS_unlinkat SYS_ftruncate SYS_fallocate SYS_fchmod
+    SYS_renameat2 SYS_linkat SYS_ftruncate SYS_fallocate SYS_fchmod
 ];
 
 /// The older spellings of some of [`WRITING`], which only this processor has.
 #[cfg(target_arch = "x86_64")]
-pub const WRITING_HERE: &[Call] = calls![SYS_rename SYS_renameat SYS_link SYS_unlink];
+pub const WRITING_HERE: &[Call] = calls![SYS_rename SYS_renameat SYS_link];
 /// The older spellings of some of [`WRITING`], which only this processor has.
 #[cfg(not(target_arch = "x86_64"))]
 pub const WRITING_HERE: &[Call] = &[];
+
+/// Allowed where files are removed: landlock says where.
+pub const REMOVING: &[Call] = calls![SYS_unlinkat];
+
+/// The older spelling of [`REMOVING`], which only this processor has.
+#[cfg(target_arch = "x86_64")]
+pub const REMOVING_HERE: &[Call] = calls![SYS_unlink];
+/// The older spelling of [`REMOVING`], which only this processor has.
+#[cfg(not(target_arch = "x86_64"))]
+pub const REMOVING_HERE: &[Call] = &[];
 
 /// What no signer ever does, on no libc: whoever calls it has taken over the process, which ends
 /// on the spot (`SIGSYS`). A signer that is dead signs nothing.
@@ -120,6 +130,8 @@ mod tests {
             ACCEPTING,
             WRITING,
             WRITING_HERE,
+            REMOVING,
+            REMOVING_HERE,
             FATAL,
             FATAL_HERE,
         ];

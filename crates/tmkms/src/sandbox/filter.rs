@@ -13,7 +13,8 @@ use seccompiler::{
 use super::Threads;
 use super::arguments;
 use super::calls::{
-    ACCEPTING, ALLOWED, ALLOWED_HERE, Call, FATAL, FATAL_HERE, WRITING, WRITING_HERE,
+    ACCEPTING, ALLOWED, ALLOWED_HERE, Call, FATAL, FATAL_HERE, REMOVING, REMOVING_HERE, WRITING,
+    WRITING_HERE,
 };
 use super::needs::Needs;
 
@@ -78,6 +79,9 @@ fn allowed(needs: &Needs, pid: u32) -> Result<Rules, BackendError> {
     }
     if !needs.write.is_empty() {
         rules.extend(always([WRITING, WRITING_HERE]));
+    }
+    if !(needs.write.is_empty() && needs.remove.is_empty()) {
+        rules.extend(always([REMOVING, REMOVING_HERE]));
     }
     rules.extend(arguments::rules(pid)?);
     Ok(rules)

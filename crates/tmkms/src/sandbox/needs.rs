@@ -34,6 +34,8 @@ pub struct Needs {
     pub read: BTreeSet<PathBuf>,
     /// Directories in which files are written, made, renamed and removed.
     pub write: BTreeSet<PathBuf>,
+    /// Directories in which files are removed, and nothing else.
+    pub remove: BTreeSet<PathBuf>,
     /// TCP ports that are dialled.
     pub connect_ports: BTreeSet<u16>,
     /// Unix sockets that are dialled.

@@ -1,15 +1,16 @@
 //! From a request to its answer: asks the chain for a permit, has the provider sign it, and
 //! tells what happened. Every refusal is an answer.
 
+use std::time::Duration;
+
 use keys::Signature;
 use privval::{
     Canonical, RawBytesRequest, RemoteError, Reply, Request, SignProposal, SignVote, Subject,
-    Timestamp,
 };
 
 use super::node::Node;
 use crate::config::RawBytes;
-use crate::signer::SigningError;
+use crate::signer::{Signed, SigningError};
 
 /// What came of a request, for the log.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub(super) enum Outcome {
         canonical: Canonical,
         /// It was signed before.
         is_replay: bool,
+        /// How long the commit and the signing took.
+        took: [Duration; 2],
     },
     /// Raw bytes were signed: how many.
     SignedRawBytes(usize),
@@ -80,10 +83,7 @@ fn vote(node: &Node, request: &SignVote) -> Answered {
         &signed.signature.to_bytes(),
         signed.extension.map(Signature::to_bytes).as_ref(),
     );
-    Ok((
-        reply,
-        outcome(canonical, signed.timestamp, signed.is_replay),
-    ))
+    Ok((reply, outcome(canonical, &signed)))
 }
 
 fn proposal(node: &Node, request: &SignProposal) -> Answered {
@@ -93,20 +93,18 @@ fn proposal(node: &Node, request: &SignProposal) -> Answered {
         .sign(&canonical, None, node.max_height)
         .map_err(|e| (Subject::Proposal, e))?;
     let reply = Reply::signed_proposal(request, signed.timestamp, &signed.signature.to_bytes());
-    Ok((
-        reply,
-        outcome(canonical, signed.timestamp, signed.is_replay),
-    ))
+    Ok((reply, outcome(canonical, &signed)))
 }
 
-fn outcome(mut canonical: Canonical, signed_at: Timestamp, is_replay: bool) -> Outcome {
+fn outcome(mut canonical: Canonical, signed: &Signed) -> Outcome {
     match &mut canonical {
-        Canonical::Vote(vote) => vote.timestamp = signed_at,
-        Canonical::Proposal(proposal) => proposal.timestamp = signed_at,
+        Canonical::Vote(vote) => vote.timestamp = signed.timestamp,
+        Canonical::Proposal(proposal) => proposal.timestamp = signed.timestamp,
     }
     Outcome::Signed {
         canonical,
-        is_replay,
+        is_replay: signed.is_replay,
+        took: [signed.committed_in, signed.signed_in],
     }
 }
 

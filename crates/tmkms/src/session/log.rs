@@ -20,6 +20,7 @@ pub(super) fn outcome(node: &Node, request: &Request, outcome: &Outcome, took: D
         Outcome::Signed {
             canonical,
             is_replay,
+            ..
         } => {
             let again = if *is_replay { ", again" } else { "" };
             info!(
@@ -33,8 +34,8 @@ pub(super) fn outcome(node: &Node, request: &Request, outcome: &Outcome, took: D
             info!(target: TARGET, "[{node}] signed {len} raw bytes ({ms} ms)");
         }
         Outcome::Refused { cause, why } => {
-            let count = node.chain.count_refusal(cause);
             let why = one_line(why);
+            let count = node.chain.record().refused(cause, &why);
             error!(target: TARGET, "[{node}] refused: {why} (refusal {count} of this kind since the start)");
         }
         Outcome::Served => debug!(target: TARGET, "[{node}] answered {request:?}"),

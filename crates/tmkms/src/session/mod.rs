@@ -42,6 +42,7 @@ pub fn run(node: &Node, shutdown: &Shutdown) -> Result<(), Trouble> {
         let Some(trouble) = attempt(node, shutdown, &mut backoff, &mut told) else {
             break;
         };
+        node.record.waiting();
         told.trouble(node, &trouble, backoff.attempts());
         if !node.reconnect {
             return Err(trouble);
@@ -59,6 +60,7 @@ fn attempt(
     told: &mut Told,
 ) -> Option<Trouble> {
     let tries = backoff.attempts();
+    node.record.dialling();
     let dialled = dial::dial(node, shutdown, &mut |t| told.trouble(node, t, tries));
     let trouble = match dialled {
         Ok(connection) => {
@@ -94,6 +96,7 @@ struct Told {
 impl Told {
     fn connected(&mut self, node: &Node) {
         if !self.barren {
+            node.record.connected();
             log::connected(node);
             *self = Self::default();
         }
@@ -102,12 +105,14 @@ impl Told {
     /// The connection has brought its first request.
     fn asked(&mut self, node: &Node) {
         if self.barren {
+            node.record.connected();
             log::connected(node);
             *self = Self::default();
         }
     }
 
     fn trouble(&mut self, node: &Node, trouble: &Trouble, tries: u32) {
+        node.record.trouble(trouble);
         let now = Instant::now();
         let since = *self.since.get_or_insert(now);
         if self.kind != Some(trouble.kind()) {

@@ -8,6 +8,7 @@ use privval::{Height, Version};
 use secret_connection::Identity;
 
 use crate::config::{TcpAddress, UnixSocket};
+use crate::observe::record::NodeRecord;
 use crate::signer::Chain;
 
 /// How long a node may be silent, unless configured. It pings every 3.3 s.
@@ -27,6 +28,8 @@ pub struct Node {
     pub protocol_version: Option<Version>,
     /// Dial again when the connection ends.
     pub reconnect: bool,
+    /// What became of the connection.
+    pub record: Arc<NodeRecord>,
 }
 
 /// Where a node listens, and what is needed there.
@@ -44,10 +47,15 @@ pub enum Address {
 
 impl fmt::Display for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}@", self.chain.id())?;
-        match &self.address {
-            Address::Tcp { addr, .. } => addr.fmt(f),
-            Address::Unix(socket) => socket.fmt(f),
+        write!(f, "{}@{}", self.chain.id(), self.address)
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp { addr, .. } => addr.fmt(f),
+            Self::Unix(socket) => socket.fmt(f),
         }
     }
 }

@@ -1,16 +1,17 @@
 //! An established connection: requests in, answers out, one after the other.
 
 use std::io::{ErrorKind, Read, Write};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use privval::{Deframer, Request};
 
-use super::answer::answer;
+use super::answer::{Outcome, answer};
 use super::connection::Connection;
 use super::log;
 use super::node::Node;
 use super::shutdown::Shutdown;
 use super::trouble::Trouble;
+use crate::observe::record::Took;
 
 /// What is read at once: the data of a few frames.
 const READ_LEN: usize = 16 * 1024;
@@ -87,24 +88,56 @@ impl Session<'_> {
         let started = Instant::now();
         self.requests = self.requests.saturating_add(1);
         let request = Request::parse(message);
+        let decode = started.elapsed();
         let (reply, outcome) = answer(self.node, &request);
+        let answered = Instant::now();
         let sent = reply.map_or(Ok(()), |reply| {
             connection
                 .write_all(&reply.encode())
                 .and_then(|()| connection.flush())
         });
+        let (write, total) = (answered.elapsed(), started.elapsed());
+        self.record(&outcome, decode, write, total);
         if self.requests == 1 {
             (self.on_first_request)();
         }
-        log::outcome(self.node, &request, &outcome, started.elapsed());
+        log::outcome(self.node, &request, &outcome, total);
         self.tell_version_once(&request);
         sent.map_err(|e| Trouble::established(e, self.node.timeout))
+    }
+
+    /// Refusals are counted with their log line.
+    fn record(&self, outcome: &Outcome, decode: Duration, write: Duration, total: Duration) {
+        let record = self.node.chain.record();
+        match outcome {
+            Outcome::Signed {
+                is_replay: true, ..
+            } => record.repeated(),
+            Outcome::Signed {
+                canonical,
+                took: [commit, sign],
+                ..
+            } => {
+                let (commit, sign) = (*commit, *sign);
+                let took = Took {
+                    decode,
+                    commit,
+                    sign,
+                    write,
+                    total,
+                };
+                record.signed(canonical, &took);
+            }
+            Outcome::SignedRawBytes(_) => record.signed_raw_bytes(),
+            Outcome::Refused { .. } | Outcome::Served | Outcome::Unanswered => {}
+        }
     }
 
     fn tell_version_once(&mut self, request: &Request) {
         let version = self.node.protocol_version.filter(|_| !self.version_told);
         if let Some(why) = version.and_then(|v| request.contradicts(v)) {
             self.version_told = true;
+            self.node.record.contradicted(why);
             log::version(self.node, why);
         }
     }

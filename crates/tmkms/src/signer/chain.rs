@@ -6,9 +6,8 @@
 //! - Only what the guard permitted reaches the provider.
 //! - When a thread panicked with the lock held, the chain signs nothing more until a restart.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
 
 use guard::{Guard, Knowledge, Permit, Refusal};
 use keys::{Provider, SignError, Signature};
@@ -16,6 +15,8 @@ use privval::{Canonical, ChainId, Height, PublicKey, RemoteError, Timestamp};
 use store::FileStore;
 
 use crate::config::RawBytes;
+use crate::observe::document;
+use crate::observe::record::ChainRecord;
 
 /// A chain to sign for.
 pub struct Chain {
@@ -23,7 +24,7 @@ pub struct Chain {
     provider: Arc<dyn Provider>,
     guard: Mutex<Guard<FileStore>>,
     raw_bytes: RawBytes,
-    refusals: Mutex<BTreeMap<&'static str, u64>>,
+    record: ChainRecord,
 }
 
 /// A signed vote or proposal.
@@ -37,6 +38,10 @@ pub struct Signed {
     pub extension: Option<Signature>,
     /// The same was signed before.
     pub is_replay: bool,
+    /// How long it took to judge it and to make the mark durable, the wait for the lock included.
+    pub committed_in: Duration,
+    /// How long it took to sign it.
+    pub signed_in: Duration,
 }
 
 /// Why there is no signature.
@@ -85,19 +90,21 @@ impl SigningError {
 }
 
 impl Chain {
-    /// A chain whose guard is `guard` and whose key is with `provider`.
+    /// A chain whose guard is `guard` and whose key is with `provider`; `key` is what is told of
+    /// that key.
     pub fn new(
         id: ChainId,
         provider: Arc<dyn Provider>,
         guard: Guard<FileStore>,
         raw_bytes: RawBytes,
+        key: document::Key,
     ) -> Self {
         Self {
             id,
             provider,
+            record: ChainRecord::new(key, guard.knowledge().hrs()),
             guard: Mutex::new(guard),
             raw_bytes,
-            refusals: Mutex::default(),
         }
     }
 
@@ -137,15 +144,22 @@ impl Chain {
         extension: Option<&[u8]>,
         max_height: Option<Height>,
     ) -> Result<Signed, SigningError> {
-        let permit = self.guard()?.permit(asked, max_height, Instant::now())?;
+        let started = Instant::now();
+        let permit = self.guard()?.permit(asked, max_height, started)?;
+        let committed = Instant::now();
         let extension = extension.and_then(|bytes| permit.extension(bytes));
+        let (timestamp, is_replay) = (permit.timestamp(), permit.is_replay());
+        let signature = self.provider.sign(Permit::from(permit))?;
+        let extension = extension
+            .map(|permit| self.provider.sign(Permit::from(permit)))
+            .transpose()?;
         Ok(Signed {
-            timestamp: permit.timestamp(),
-            is_replay: permit.is_replay(),
-            signature: self.provider.sign(Permit::from(permit))?,
-            extension: extension
-                .map(|permit| self.provider.sign(Permit::from(permit)))
-                .transpose()?,
+            signature,
+            timestamp,
+            extension,
+            is_replay,
+            committed_in: committed.saturating_duration_since(started),
+            signed_in: committed.elapsed(),
         })
     }
 
@@ -158,12 +172,10 @@ impl Chain {
         Ok(self.provider.sign(Permit::from(permit))?)
     }
 
-    /// Counts a refusal, and tells the how-manieth of its kind it is.
-    pub fn count_refusal(&self, cause: &'static str) -> u64 {
-        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = refusals.entry(cause).or_default();
-        *count = count.saturating_add(1);
-        *count
+    /// What was done so far.
+    #[must_use]
+    pub fn record(&self) -> &ChainRecord {
+        &self.record
     }
 
     /// What is known of the past.

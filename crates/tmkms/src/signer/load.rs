@@ -20,6 +20,7 @@ use super::hook::{self, HookError};
 use super::mark::{self, MarkError};
 use super::memory::{self, BootMemory};
 use crate::config::{self, Config, Endpoint, KeyEncoding, Location, RawBytes};
+use crate::observe::document;
 use crate::session::{Address, DEFAULT_TIMEOUT, Node};
 
 /// How far ahead of a known mark a hook's height may be. A number beyond it is more likely a
@@ -156,7 +157,15 @@ pub fn check(config: &Config, permissions: FilePermissions) -> Result<Vec<String
 
 /// The key as `key_format` wants it, and the address by which nodes know the validator.
 fn shown(chain: &config::Chain, key: &PublicKey) -> String {
-    let form = match &chain.key_format {
+    let key = described(chain, key);
+    format!(
+        "consensus {} key {}, address {}",
+        key.algorithm, key.public_key, key.address
+    )
+}
+
+fn described(chain: &config::Chain, key: &PublicKey) -> document::Key {
+    let public_key = match &chain.key_format {
         config::KeyFormat::Bech32 {
             consensus_key_prefix,
             ..
@@ -164,11 +173,12 @@ fn shown(chain: &config::Chain, key: &PublicKey) -> String {
         config::KeyFormat::CosmosJson => keys::show::cosmos_json(key),
         config::KeyFormat::Hex => keys::show::hex(key),
     };
-    format!(
-        "consensus {} key {form}, address {}",
-        keys::show::algorithm(key),
-        keys::show::address_hex(key)
-    )
+    document::Key {
+        algorithm: keys::show::algorithm(key).to_string(),
+        public_key,
+        address: keys::show::address_hex(key),
+        provider: "softsign".to_owned(),
+    }
 }
 
 /// What `start` would go on from, but for a hook.
@@ -291,6 +301,7 @@ impl<'a> Loader<'a> {
             provider,
             guard?,
             chain.raw_bytes,
+            described(chain, &public_key),
         ))
     }
 
@@ -367,6 +378,7 @@ impl<'a> Loader<'a> {
             max_height: node.max_height,
             protocol_version: node.protocol_version,
             reconnect: node.reconnect,
+            record: Arc::default(),
         })
     }
 

@@ -213,7 +213,7 @@ fn threads_that_a_hook_left_behind_are_told() {
 }
 
 #[test]
-fn it_listens_nowhere() {
+fn it_listens_on_no_port() {
     let home = Home::new();
     let node = node(&home);
     let mut signer = Signer::start(&home, &[]);
@@ -286,6 +286,13 @@ fn it_runs_as_a_user_without_rights_on_a_read_only_root() {
             .split_whitespace()
             .next(),
         Some("65534")
+    );
+    let status = home.tmkms(&["status", "--json", "-c", "kms/tmkms.toml"]);
+    assert_eq!(
+        (status.code, status.stderr.as_str()),
+        (3, ""),
+        "{}",
+        status.stdout
     );
     let done = signer.stop();
     assert_eq!((done.code, done.stderr.as_str()), (0, ""));

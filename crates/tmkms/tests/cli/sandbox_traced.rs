@@ -112,10 +112,19 @@ fn a_whole_life_makes_allowed_calls_only() {
     }
     drop(node);
     signer.wait_for("connection refused");
+    assert_eq!(home.tmkms(&["status", "-c", "kms/tmkms.toml"]).code, 3);
     assert_eq!(signer.stop().code, 0);
     let trace = home.read("trace");
     let made = calls_in_the_sandbox(&trace);
-    let lists = [calls::ALLOWED, calls::ALLOWED_HERE, calls::WITH_ARGUMENTS];
+    // The last two for the status socket.
+    let lists = [
+        calls::ALLOWED,
+        calls::ALLOWED_HERE,
+        calls::WITH_ARGUMENTS,
+        calls::ACCEPTING,
+        calls::REMOVING,
+        calls::REMOVING_HERE,
+    ];
     let allowed: BTreeSet<&str> = lists.into_iter().flatten().map(calls::shown).collect();
     let others: Vec<&String> = made
         .iter()
@@ -131,6 +140,7 @@ fn a_whole_life_makes_allowed_calls_only() {
         "fdatasync",
         "statx",
         "clone",
+        "accept4",
     ] {
         assert!(made.contains_key(name), "{name} is not in {made:#?}");
     }

@@ -25,4 +25,5 @@ mod refusals;
 mod signing;
 mod state;
 mod state_hook;
+mod status;
 mod support;

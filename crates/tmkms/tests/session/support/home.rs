@@ -81,6 +81,11 @@ addr = "{addr}"
         .unwrap();
     }
 
+    /// Adds lines of any kind at the end.
+    pub(crate) fn add_lines(&mut self, lines: &str) {
+        write!(self.toml, "\n{lines}\n").unwrap();
+    }
+
     /// A path below the directory.
     pub(crate) fn path(&self, name: impl AsRef<Path>) -> PathBuf {
         self.dir.path().join(name)

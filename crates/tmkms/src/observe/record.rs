@@ -1,0 +1,329 @@
+//! What is remembered of the work, for whoever asks later.
+//!
+//! Invariant: recording never waits for I/O. Counters are atomic; the few locks are held to copy
+//! some words, by whoever records and by whoever asks.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use privval::{Canonical, Hrs, VoteType};
+
+use super::document;
+use super::latency::Histogram;
+use crate::session::Trouble;
+
+/// What a chain did since the start.
+#[derive(Debug, Default)]
+pub struct ChainRecord {
+    key: document::Key,
+    proposals: AtomicU64,
+    prevotes: AtomicU64,
+    precommits: AtomicU64,
+    repeated: AtomicU64,
+    raw_bytes: AtomicU64,
+    decode: Histogram,
+    commit: Histogram,
+    sign: Histogram,
+    write: Histogram,
+    total: Histogram,
+    past: Mutex<Past>,
+}
+
+#[derive(Debug, Default)]
+struct Past {
+    /// Without a time where it was before the start.
+    signed: Option<(Hrs, Option<Instant>)>,
+    refusals: BTreeMap<&'static str, u64>,
+    refused: Option<Refused>,
+    obstacle: Option<(document::ChainState, String)>,
+}
+
+#[derive(Debug)]
+struct Refused {
+    cause: &'static str,
+    text: String,
+    at: Instant,
+}
+
+/// How long the stages of one signature took.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Took {
+    /// Reading the request.
+    pub decode: Duration,
+    /// Judging it and making the mark durable.
+    pub commit: Duration,
+    /// Signing.
+    pub sign: Duration,
+    /// Writing the answer.
+    pub write: Duration,
+    /// All of it.
+    pub total: Duration,
+}
+
+impl ChainRecord {
+    /// Nothing done yet, with what was signed before.
+    #[must_use]
+    pub fn new(key: document::Key, signed: Option<Hrs>) -> Self {
+        let record = Self {
+            key,
+            ..Self::default()
+        };
+        record.past().signed = signed.map(|hrs| (hrs, None));
+        record
+    }
+
+    /// A new signature of a vote or a proposal.
+    pub fn signed(&self, canonical: &Canonical, took: &Took) {
+        let counter = match canonical {
+            Canonical::Proposal(_) => &self.proposals,
+            Canonical::Vote(vote) => match vote.vote_type {
+                VoteType::Prevote => &self.prevotes,
+                VoteType::Precommit => &self.precommits,
+            },
+        };
+        counter.fetch_add(1, Relaxed);
+        self.decode.record(took.decode);
+        self.commit.record(took.commit);
+        self.sign.record(took.sign);
+        self.write.record(took.write);
+        self.total.record(took.total);
+        let (hrs, now) = (canonical.hrs(), Instant::now());
+        let mut past = self.past();
+        // Two nodes may ask at once, and the later place be recorded first.
+        if past.signed.is_none_or(|(last, _)| last < hrs) {
+            past.signed = Some((hrs, Some(now)));
+        }
+        past.obstacle = None;
+    }
+
+    /// A signature that was given once more.
+    pub fn repeated(&self) {
+        self.repeated.fetch_add(1, Relaxed);
+    }
+
+    /// A signature of raw bytes.
+    pub fn signed_raw_bytes(&self) {
+        self.raw_bytes.fetch_add(1, Relaxed);
+    }
+
+    /// A refusal; returns the how-manieth of its kind it is.
+    pub fn refused(&self, cause: &'static str, text: &str) -> u64 {
+        let at = Instant::now();
+        let text = text.to_owned();
+        let mut past = self.past();
+        if let Some(state) = obstacle(cause) {
+            past.obstacle = Some((state, text.clone()));
+        }
+        past.refused = Some(Refused { cause, text, at });
+        let count = past.refusals.entry(cause).or_default();
+        *count = count.saturating_add(1);
+        *count
+    }
+
+    /// All of it.
+    #[must_use]
+    pub fn document(&self, id: &str, now: Instant) -> document::Chain {
+        let age = |at: Instant| now.saturating_duration_since(at).as_secs();
+        let past = self.past();
+        let last_signed = past.signed.map(|(hrs, at)| document::LastSigned {
+            height: hrs.height.value(),
+            round: hrs.round.value(),
+            step: step(hrs),
+            age_s: at.map(age),
+        });
+        let last_refusal = past.refused.as_ref().map(|refused| document::LastRefusal {
+            cause: refused.cause.to_owned(),
+            text: refused.text.clone(),
+            age_s: age(refused.at),
+        });
+        let refusals = past
+            .refusals
+            .iter()
+            .map(|(cause, count)| document::Refusals {
+                cause: (*cause).to_owned(),
+                count: *count,
+            });
+        let (state, why) = match &past.obstacle {
+            Some((state, why)) => (*state, Some(why.clone())),
+            None => (document::ChainState::Ready, None),
+        };
+        document::Chain {
+            id: id.to_owned(),
+            key: self.key.clone(),
+            state,
+            why,
+            last_signed,
+            refusals: refusals.collect(),
+            last_refusal,
+            signatures: self.signatures(),
+            latency: self.latency(),
+        }
+    }
+
+    fn signatures(&self) -> document::Signatures {
+        document::Signatures {
+            proposals: self.proposals.load(Relaxed),
+            prevotes: self.prevotes.load(Relaxed),
+            precommits: self.precommits.load(Relaxed),
+            repeated: self.repeated.load(Relaxed),
+            raw_bytes: self.raw_bytes.load(Relaxed),
+        }
+    }
+
+    fn latency(&self) -> document::Latency {
+        document::Latency {
+            decode: self.decode.percentiles(),
+            commit: self.commit.percentiles(),
+            sign: self.sign.percentiles(),
+            write: self.write.percentiles(),
+            total: self.total.percentiles(),
+        }
+    }
+
+    fn past(&self) -> MutexGuard<'_, Past> {
+        self.past.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a refusal of this kind says of the whole chain. Others are answers to one request.
+fn obstacle(cause: &str) -> Option<document::ChainState> {
+    match cause {
+        "no_past" => Some(document::ChainState::Waiting),
+        "store" | "halted" | "bug" => Some(document::ChainState::Stopped),
+        _ => None,
+    }
+}
+
+fn step(hrs: Hrs) -> u8 {
+    match hrs.step {
+        privval::Step::Propose => 0,
+        privval::Step::Prevote => 1,
+        privval::Step::Precommit => 2,
+    }
+}
+
+/// What became of the connection to a node.
+#[derive(Debug)]
+pub struct NodeRecord(Mutex<Link>);
+
+#[derive(Debug)]
+struct Link {
+    state: document::NodeState,
+    /// Since when it is connected, or is not.
+    since: Instant,
+    tries: u64,
+    contradicted: Option<&'static str>,
+    trouble: Option<Seen>,
+}
+
+#[derive(Debug)]
+struct Seen {
+    kind: &'static str,
+    text: String,
+    advice: &'static str,
+    first: Instant,
+    last: Instant,
+}
+
+impl Default for NodeRecord {
+    fn default() -> Self {
+        Self(Mutex::new(Link {
+            state: document::NodeState::Dialling,
+            since: Instant::now(),
+            tries: 0,
+            contradicted: None,
+            trouble: None,
+        }))
+    }
+}
+
+impl NodeRecord {
+    /// It is dialled.
+    pub fn dialling(&self) {
+        let mut link = self.link();
+        link.state = document::NodeState::Dialling;
+        link.tries = link.tries.saturating_add(1);
+    }
+
+    /// The connection stands.
+    pub fn connected(&self) {
+        let mut link = self.link();
+        link.state = document::NodeState::Connected;
+        link.since = Instant::now();
+        link.tries = 0;
+        link.contradicted = None;
+    }
+
+    /// Something is wrong, though the attempt goes on.
+    pub fn trouble(&self, trouble: &Trouble) {
+        let text = trouble.to_string();
+        let now = Instant::now();
+        let mut link = self.link();
+        let known = link.trouble.as_ref().filter(|it| it.kind == trouble.kind());
+        let is_same = known.is_some_and(|it| it.last >= link.since);
+        let first = known.filter(|_| is_same).map_or(now, |it| it.first);
+        link.trouble = Some(Seen {
+            kind: trouble.kind(),
+            text,
+            advice: trouble.advice(),
+            first,
+            last: now,
+        });
+    }
+
+    /// There is no connection, and the next attempt comes after a pause.
+    pub fn waiting(&self) {
+        let now = Instant::now();
+        let mut link = self.link();
+        if link.state == document::NodeState::Connected {
+            link.since = now;
+        }
+        link.state = document::NodeState::Waiting;
+    }
+
+    /// The node speaks another version than configured.
+    pub fn contradicted(&self, why: &'static str) {
+        self.link().contradicted = Some(why);
+    }
+
+    /// All of it, with what tmkms.toml says of the node.
+    #[must_use]
+    pub fn document(&self, configured: &NodeName, now: Instant) -> document::Node {
+        let age = |at: Instant| now.saturating_duration_since(at).as_secs();
+        let link = self.link();
+        let trouble = link.trouble.as_ref().map(|seen| document::Trouble {
+            kind: seen.kind.to_owned(),
+            text: seen.text.clone(),
+            advice: seen.advice.to_owned(),
+            first_s: age(seen.first),
+            last_s: age(seen.last),
+        });
+        document::Node {
+            chain: configured.chain.clone(),
+            address: configured.address.clone(),
+            protocol_version: configured.protocol_version.clone(),
+            contradicted: link.contradicted.map(str::to_owned),
+            state: link.state,
+            for_s: age(link.since),
+            tries: link.tries,
+            trouble,
+        }
+    }
+
+    fn link(&self) -> MutexGuard<'_, Link> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What tmkms.toml says of a node.
+#[derive(Clone, Debug)]
+pub struct NodeName {
+    /// Its chain's id.
+    pub chain: String,
+    /// Its address.
+    pub address: String,
+    /// Its protocol version.
+    pub protocol_version: Option<String>,
+}

@@ -1,0 +1,111 @@
+//! Where the status comes from: the records of chains and nodes, and the tunnels.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use super::document::{Document, FORMAT, Tunnel, Verdict};
+use super::record::{NodeName, NodeRecord};
+use crate::date::utc_date;
+use crate::session::Node;
+use crate::signer::Chain;
+
+/// Tells of a tunnel; must not block.
+pub type TunnelSource = Box<dyn Fn() -> Tunnel + Send + Sync>;
+
+/// All that a process tells of.
+pub struct Source {
+    started: (SystemTime, Instant),
+    chains: Vec<Arc<Chain>>,
+    nodes: Vec<(NodeName, Arc<NodeRecord>)>,
+    tunnels: Vec<TunnelSource>,
+}
+
+impl Default for Source {
+    /// A process that signs nothing, started now.
+    fn default() -> Self {
+        Self {
+            started: (SystemTime::now(), Instant::now()),
+            chains: Vec::new(),
+            nodes: Vec::new(),
+            tunnels: Vec::new(),
+        }
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source").finish_non_exhaustive()
+    }
+}
+
+impl Source {
+    /// A signer for these nodes, started now.
+    #[must_use]
+    pub fn of(nodes: &[Node]) -> Self {
+        let mut source = Self::default();
+        for node in nodes {
+            if !source.chains.iter().any(|it| it.id() == node.chain.id()) {
+                source.chains.push(Arc::clone(&node.chain));
+            }
+            let name = NodeName {
+                chain: node.chain.id().to_string(),
+                address: node.address.to_string(),
+                protocol_version: node.protocol_version.map(|version| version.to_string()),
+            };
+            source.nodes.push((name, Arc::clone(&node.record)));
+        }
+        source
+    }
+
+    /// Tells of a tunnel too.
+    pub fn add_tunnel(&mut self, tunnel: TunnelSource) {
+        self.tunnels.push(tunnel);
+    }
+
+    /// What there is to tell now.
+    #[must_use]
+    pub fn document(&self) -> Document {
+        let now = Instant::now();
+        let (started, started_at) = self.started;
+        let chains: Vec<_> = self
+            .chains
+            .iter()
+            .map(|chain| chain.record().document(chain.id().as_str(), now))
+            .collect();
+        let nodes: Vec<_> = self
+            .nodes
+            .iter()
+            .map(|(name, record)| record.document(name, now))
+            .collect();
+        Document {
+            format: FORMAT,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            time: utc(SystemTime::now()),
+            started: utc(started),
+            uptime_s: now.saturating_duration_since(started_at).as_secs(),
+            verdict: Verdict::of(&chains, &nodes),
+            chains,
+            nodes,
+            tunnels: self.tunnels.iter().map(|tunnel| tunnel()).collect(),
+        }
+    }
+}
+
+/// RFC 3339, to the second.
+fn utc(time: SystemTime) -> String {
+    const DAY: u64 = 86_400;
+    let seconds = time
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs();
+    let (day, second) = (seconds / DAY, seconds % DAY);
+    format!(
+        "{}T{:02}:{:02}:{:02}Z",
+        utc_date(day),
+        second / 3_600,
+        second / 60 % 60,
+        second % 60
+    )
+}
