@@ -4,7 +4,11 @@
 //! - Private and pre-shared keys have no `Debug` and are zeroized on drop.
 
 pub mod key;
+// Until the driver stands on it.
+#[allow(dead_code)]
+mod netstack;
 pub mod spec;
 
 pub use key::{KeyError, PresharedKey, PrivateKey, PublicKey};
+pub use netstack::{AddressError, Knock};
 pub use spec::{Endpoint, Host, Interface, Peer, Spec};
