@@ -1,10 +1,12 @@
 //! WireGuard in user space: no kernel module, no TUN device, no privileges.
 //!
 //! Invariants:
-//! - Private and pre-shared keys have no `Debug` and are zeroized on drop.
+//! - Private and pre-shared keys have no `Debug` and are zeroized on drop, and no message shows them.
 
+pub mod conf;
 pub mod key;
 pub mod spec;
 
+pub use conf::Conf;
 pub use key::{KeyError, PresharedKey, PrivateKey, PublicKey};
 pub use spec::{Endpoint, Host, Interface, Peer, Spec};
