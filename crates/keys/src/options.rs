@@ -79,6 +79,8 @@ pub enum Purpose {
     Passphrase,
     /// A backup of a key.
     Backup,
+    /// The keys of a tunnel, in a `wg0.conf`.
+    WireGuard,
 }
 
 impl fmt::Display for Purpose {
@@ -88,6 +90,7 @@ impl fmt::Display for Purpose {
             Self::Identity => "identity key",
             Self::Passphrase => "passphrase",
             Self::Backup => "backup",
+            Self::WireGuard => "WireGuard",
         })
     }
 }

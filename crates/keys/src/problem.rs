@@ -76,7 +76,7 @@ pub enum Problem {
         mode: u32,
     },
     /// More bytes than any key file has.
-    #[error("is larger than {limit} bytes, which no key file is")]
+    #[error("is larger than {limit} bytes, too many to be one")]
     TooLarge {
         /// The most bytes that are read.
         limit: usize,
@@ -212,7 +212,7 @@ impl KeyFileError {
             Problem::Missing { directory } => self.remedy_missing(directory.as_ref()),
             Problem::Directory => format!(
                 "Docker makes a directory where the source of a mount is missing: stop the \
-                 container, run `rmdir {path}`, put the key file there and start the container \
+                 container, run `rmdir {path}`, put the file there and start the container \
                  again"
             ),
             Problem::PermissionDenied { uid, owner } => match owner {
@@ -225,7 +225,7 @@ impl KeyFileError {
                  --allow-insecure-permissions"
             ),
             Problem::NotRegular { .. } | Problem::TooLarge { .. } => {
-                "Check that the path names the key file".to_owned()
+                "Check that the path names the right file".to_owned()
             }
             Problem::Io(_) => "Check the disk or mount that holds it".to_owned(),
             Problem::OtherContent { found, .. } => self.remedy_content(*found),
@@ -270,6 +270,10 @@ impl KeyFileError {
             ),
             Purpose::Identity => format!("{first}Make one with `tmkms identity new {path}`"),
             Purpose::Backup => "Name the file that `tmkms key backup` made".to_owned(),
+            Purpose::WireGuard => format!(
+                "{first}Make it, and the other machine's, with `tmkms wireguard pair --endpoint \
+                 HOST`"
+            ),
             Purpose::Passphrase => {
                 format!("{first}Put the passphrase into it, and run `chmod 600 {path}`")
             }
@@ -315,6 +319,10 @@ impl KeyFileError {
             }
             (_, Purpose::Passphrase) => "Write the passphrase into its first line".to_owned(),
             (_, Purpose::Backup) => "Name the file that `tmkms key backup` made".to_owned(),
+            (_, Purpose::WireGuard) => {
+                "Write it as plain text in UTF-8, or make a new pair with `tmkms wireguard pair`"
+                    .to_owned()
+            }
             _ if self.format == Some(KeyFormat::Json) => FROM_NODE.to_owned(),
             (_, Purpose::Consensus) => format!(
                 "Move it aside with `mv -n {path} {}`, then import the node's key again with \

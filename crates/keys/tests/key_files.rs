@@ -258,8 +258,8 @@ fn reading_stops_at_16_kib() {
     assert_eq!(
         read_key(&path, &BASE64).unwrap_err().to_string(),
         format!(
-            "key file {} is larger than 16384 bytes, which no key file is. Check that the path \
-             names the key file",
+            "key file {} is larger than 16384 bytes, too many to be one. Check that the path \
+             names the right file",
             path.display()
         )
     );

@@ -5,6 +5,7 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use subtle::ConstantTimeEq as _;
 use x25519_dalek::StaticSecret;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
@@ -34,25 +35,48 @@ pub struct PresharedKey([u8; KEY_LEN]);
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PublicKey([u8; KEY_LEN]);
 
-impl PrivateKey {
-    /// A key from these bytes. They are clamped when used (RFC 7748, section 5).
-    #[must_use]
-    pub fn from_bytes(bytes: [u8; KEY_LEN]) -> Self {
-        Self(bytes)
-    }
+/// What both secrets have in common.
+macro_rules! secret {
+    ($name:ident) => {
+        impl $name {
+            /// A key from these bytes.
+            #[must_use]
+            pub fn from_bytes(bytes: [u8; KEY_LEN]) -> Self {
+                Self(bytes)
+            }
 
-    /// Reads base64.
+            /// Reads base64.
+            ///
+            /// # Errors
+            /// [`KeyError`].
+            pub fn from_base64(text: &str) -> Result<Self, KeyError> {
+                decode(text).map(|bytes| Self(*bytes))
+            }
+
+            /// The base64 of the secret, for a file of mode 0600.
+            #[must_use]
+            pub fn to_base64_secret(&self) -> Zeroizing<String> {
+                Zeroizing::new(STANDARD.encode(self.0))
+            }
+        }
+    };
+}
+
+secret!(PrivateKey);
+secret!(PresharedKey);
+
+impl PrivateKey {
+    /// A new key, clamped (RFC 7748, section 5) as wg(8) writes it. Keys that are read are clamped
+    /// when they are used.
     ///
     /// # Errors
-    /// [`KeyError`].
-    pub fn from_base64(text: &str) -> Result<Self, KeyError> {
-        decode(text).map(|bytes| Self(*bytes))
-    }
-
-    /// The base64 of the secret, for a file of mode 0600.
-    #[must_use]
-    pub fn to_base64_secret(&self) -> Zeroizing<String> {
-        Zeroizing::new(STANDARD.encode(self.0))
+    /// The system has no randomness to give.
+    pub fn generate() -> Result<Self, getrandom::Error> {
+        let mut key = Self(*random()?);
+        let [first, .., last] = &mut key.0;
+        *first &= 0b1111_1000;
+        *last = *last & 0b0111_1111 | 0b0100_0000;
+        Ok(key)
     }
 
     /// The public key.
@@ -66,27 +90,27 @@ impl PrivateKey {
     pub fn to_secret(&self) -> StaticSecret {
         StaticSecret::from(self.0)
     }
+
+    /// Whether all bytes are zero, as the kernel shows an interface without a key.
+    #[must_use]
+    pub fn is_zero(&self) -> bool {
+        self.has_bytes(&[0; KEY_LEN])
+    }
+
+    /// Whether the secret has these bytes, compared in constant time.
+    #[must_use]
+    pub fn has_bytes(&self, bytes: &[u8; KEY_LEN]) -> bool {
+        self.0.ct_eq(bytes).into()
+    }
 }
 
 impl PresharedKey {
-    /// A key from these bytes.
-    #[must_use]
-    pub fn from_bytes(bytes: [u8; KEY_LEN]) -> Self {
-        Self(bytes)
-    }
-
-    /// Reads base64.
+    /// A new key.
     ///
     /// # Errors
-    /// [`KeyError`].
-    pub fn from_base64(text: &str) -> Result<Self, KeyError> {
-        decode(text).map(|bytes| Self(*bytes))
-    }
-
-    /// The base64 of the secret, for a file of mode 0600.
-    #[must_use]
-    pub fn to_base64_secret(&self) -> Zeroizing<String> {
-        Zeroizing::new(STANDARD.encode(self.0))
+    /// The system has no randomness to give.
+    pub fn generate() -> Result<Self, getrandom::Error> {
+        random().map(|bytes| Self(*bytes))
     }
 
     /// The bytes, for the handshake.
@@ -111,6 +135,15 @@ impl PublicKey {
         decode(text).map(|bytes| Self(*bytes))
     }
 
+    /// Whether it is one of the few points with which everybody agrees on zero (RFC 7748,
+    /// section 6.1). No private key has such a public key.
+    #[must_use]
+    pub fn is_weak(&self) -> bool {
+        let any = StaticSecret::from([1; KEY_LEN]);
+        let agreed = any.diffie_hellman(&x25519_dalek::PublicKey::from(self.0));
+        !agreed.was_contributory()
+    }
+
     /// The bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; KEY_LEN] {
@@ -130,12 +163,20 @@ impl fmt::Debug for PublicKey {
     }
 }
 
+fn random() -> Result<Zeroizing<[u8; KEY_LEN]>, getrandom::Error> {
+    let mut bytes = Zeroizing::new([0; KEY_LEN]);
+    getrandom::fill(&mut *bytes)?;
+    Ok(bytes)
+}
+
+/// Into a buffer that is wiped, also when the text is no key.
 fn decode(text: &str) -> Result<Zeroizing<[u8; KEY_LEN]>, KeyError> {
-    let bytes = Zeroizing::new(STANDARD.decode(text).map_err(|_| KeyError::NotBase64)?);
-    let array: [u8; KEY_LEN] = bytes
-        .as_slice()
-        .try_into()
-        .map_err(|_| KeyError::Length(bytes.len()))?;
+    let mut buffer = Zeroizing::new(vec![0; base64::decoded_len_estimate(text.len())]);
+    let length = STANDARD
+        .decode_slice(text, &mut buffer)
+        .map_err(|_| KeyError::NotBase64)?;
+    let bytes = buffer.get(..length).unwrap_or_default();
+    let array = bytes.try_into().map_err(|_| KeyError::Length(length))?;
     Ok(Zeroizing::new(array))
 }
 
@@ -163,5 +204,28 @@ mod tests {
             PrivateKey::from_base64("no key!").err().unwrap(),
             KeyError::NotBase64
         );
+    }
+
+    #[test]
+    fn new_keys_are_clamped_and_differ() {
+        let (one, other) = (
+            PrivateKey::generate().unwrap(),
+            PrivateKey::generate().unwrap(),
+        );
+        assert!(!one.has_bytes(&other.0));
+        for key in [one, other] {
+            assert_eq!(key.0[0] & 0b111, 0);
+            assert_eq!(key.0[31] & 0b1100_0000, 0b0100_0000);
+            assert!(!key.is_zero() && !key.public_key().is_weak());
+            let text = key.to_base64_secret();
+            assert!(PrivateKey::from_base64(&text).unwrap().has_bytes(&key.0));
+        }
+    }
+
+    #[test]
+    fn keys_that_agree_on_zero_are_known() {
+        let one: [u8; KEY_LEN] = std::array::from_fn(|i| u8::from(i == 0));
+        assert!(PublicKey::from_bytes([0; KEY_LEN]).is_weak());
+        assert!(PublicKey::from_bytes(one).is_weak());
     }
 }

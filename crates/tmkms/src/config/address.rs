@@ -11,7 +11,7 @@ use std::str::FromStr;
 
 use secret_connection::{PeerId, PeerIdError};
 
-use super::diagnostic::quoted;
+use diagnostics::quoted;
 
 /// `sun_path` of unix(7) holds 108 bytes with the final NUL.
 const MAX_SOCKET_PATH_LEN: usize = 107;

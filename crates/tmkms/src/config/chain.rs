@@ -10,12 +10,12 @@ use privval::ChainId;
 use toml::Spanned;
 use toml::de::DeTable;
 
-use super::diagnostic::{Diagnostic, Span};
 use super::hook::{self, StateHook};
-use super::location::{Located, Location};
 use super::paths;
 use super::schema::{CHAIN, KEY_FORMAT};
 use super::section::{Context, Marked, Section, Wrong, example};
+use diagnostics::{Diagnostic, Span};
+use diagnostics::{Located, Location};
 
 /// A chain to sign for.
 #[derive(Clone, Debug)]

@@ -14,13 +14,13 @@ use std::path::PathBuf;
 use privval::ChainId;
 
 use super::chain::ChainDraft;
-use super::diagnostic::{Diagnostic, Span};
 use super::paths::normalised;
 use super::provider::Providers;
 use super::section::{Context, Marked, Section};
 use super::status::StatusSocket;
-use super::suggest::closest;
 use super::validator::ValidatorDraft;
+use diagnostics::closest;
+use diagnostics::{Diagnostic, Span};
 
 /// All that was read.
 pub(super) struct Drafts {

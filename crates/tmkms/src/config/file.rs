@@ -8,8 +8,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::diagnostic::render_plain;
-use super::mask::is_private_key;
+use diagnostics::is_private_key;
+use diagnostics::render_plain;
 
 /// Far more than any configuration needs.
 pub const MAX_LEN: usize = 1 << 20;

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use toml::Spanned;
 
-use super::diagnostic::Diagnostic;
-use super::location::Location;
 use super::schema::STATE_HOOK;
 use super::section::{Section, example};
+use diagnostics::Diagnostic;
+use diagnostics::Location;
 
 /// Without `timeout_secs`, as in tmkms' documentation.
 const DEFAULT_TIMEOUT_SECS: u64 = 5;

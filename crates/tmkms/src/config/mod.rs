@@ -29,11 +29,8 @@
 mod address;
 mod chain;
 mod checks;
-mod diagnostic;
 mod file;
 mod hook;
-mod location;
-mod mask;
 mod passphrase;
 mod paths;
 mod provider;
@@ -41,17 +38,16 @@ pub mod schema;
 mod section;
 mod softsign;
 mod status;
-mod suggest;
 mod syntax;
 mod template;
 mod validator;
 
 pub use address::{Address, AddressError, TcpAddress, UnixSocket};
 pub use chain::{Chain, KeyFormat, RawBytes};
-pub use diagnostic::{Diagnostic, Report, Severity};
+pub use diagnostics::{Diagnostic, Report, Severity};
+pub use diagnostics::{Located, Location};
 pub use file::{FileError, MAX_LEN};
 pub use hook::StateHook;
-pub use location::{Located, Location};
 pub use softsign::{KeyEncoding, Softsign};
 pub use status::StatusSocket;
 pub use template::{Network, Template, UnknownNetwork};
@@ -66,7 +62,7 @@ use privval::ChainId;
 use toml::de::DeTable;
 
 use checks::Drafts;
-use diagnostic::Span;
+use diagnostics::Span;
 use section::Context;
 
 /// A configuration that is right as a whole.

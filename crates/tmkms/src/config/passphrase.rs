@@ -7,10 +7,10 @@ use std::path::PathBuf;
 use keys::PassphraseSource;
 use toml::Spanned;
 
-use super::diagnostic::{Diagnostic, Span, quoted};
 use super::paths;
 use super::schema::SOFTSIGN;
 use super::section::{Marked, Section, Wrong, example};
+use diagnostics::{Diagnostic, Span, quoted};
 
 const FIELDS: [&str; 3] = ["passphrase_file", "passphrase_fd", "passphrase_credential"];
 

@@ -7,8 +7,8 @@ use std::path::{Component, Path, PathBuf};
 
 use toml::Spanned;
 
-use super::diagnostic::quoted;
 use super::section::{Marked, Section, Wrong};
+use diagnostics::quoted;
 
 /// A path, resolved.
 pub(super) fn path(section: &Section<'_>, name: &'static str) -> Option<Marked<PathBuf>> {

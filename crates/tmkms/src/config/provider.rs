@@ -4,10 +4,10 @@
 
 use toml::de::{DeTable, DeValue};
 
-use super::diagnostic::{Diagnostic, Span};
 use super::schema::{PROVIDERS, ROOT};
 use super::section::{Context, Marked, Section};
 use super::softsign::{self, SoftsignDraft};
+use diagnostics::{Diagnostic, Span};
 
 /// Providers of tmkms that this build does not have: the field and its name for people.
 const UNAVAILABLE: [(&str, &str); 3] = [

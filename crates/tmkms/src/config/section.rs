@@ -11,10 +11,10 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::diagnostic::{Diagnostic, Span, quoted};
-use super::location::{LineIndex, Located, Location};
 use super::schema::{Field, Schema, TABLES};
-use super::suggest::closest;
+use diagnostics::closest;
+use diagnostics::{Diagnostic, Span, quoted};
+use diagnostics::{LineIndex, Located, Location};
 
 /// A value and the stretch of text it was read from.
 pub(super) type Marked<T> = Spanned<T>;

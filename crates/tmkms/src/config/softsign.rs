@@ -10,12 +10,12 @@ use toml::Spanned;
 use toml::de::DeTable;
 
 use super::chain::parse_id;
-use super::diagnostic::{Diagnostic, Span};
-use super::location::{Located, Location};
 use super::passphrase;
 use super::paths;
 use super::schema::SOFTSIGN;
 use super::section::{Context, Marked, Section, example};
+use diagnostics::{Diagnostic, Span};
+use diagnostics::{Located, Location};
 
 /// A consensus key in a file.
 #[derive(Clone, Debug)]

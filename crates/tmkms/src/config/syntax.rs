@@ -4,7 +4,7 @@
 
 use toml::de::Error;
 
-use super::diagnostic::{Diagnostic, Span, quoted};
+use diagnostics::{Diagnostic, Span, quoted};
 
 /// Words that other formats take for `true` and `false`.
 const YES: [&str; 3] = ["true", "yes", "on"];
@@ -177,11 +177,8 @@ mod tests {
             .into_iter()
             .map(|error| {
                 let item = error.explain(text);
-                let report = super::super::diagnostic::Report::new(
-                    std::path::Path::new("f").into(),
-                    text,
-                    vec![item],
-                );
+                let report =
+                    diagnostics::Report::new(std::path::Path::new("f").into(), text, vec![item]);
                 report.render(false)
             });
         reports.collect()

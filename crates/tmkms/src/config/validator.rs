@@ -14,11 +14,11 @@ use toml::de::{DeTable, DeValue};
 
 use super::address::{Address, TcpAddress, UnixSocket, socket_len};
 use super::chain::chain_id;
-use super::diagnostic::{Diagnostic, Span, quoted};
-use super::location::{Located, Location};
 use super::paths;
 use super::schema::VALIDATOR;
 use super::section::{Context, Marked, Section, Wrong, example};
+use diagnostics::{Diagnostic, Span, quoted};
+use diagnostics::{Located, Location};
 
 /// The peer id in the configuration that tmkms' `init` writes.
 const PLACEHOLDER_PEER_ID: &str = "deadbeefdeadbeefdeadbeefdeadbeefdeadbeef";

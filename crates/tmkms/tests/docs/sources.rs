@@ -8,7 +8,7 @@ use std::path::Path;
 use super::markdown::root;
 
 /// The crates whose texts an operator can come to see.
-const CRATES: [&str; 7] = [
+const CRATES: [&str; 9] = [
     "tmkms",
     "store",
     "keys",
@@ -16,6 +16,8 @@ const CRATES: [&str; 7] = [
     "privval",
     "secret-connection",
     "testnode",
+    "diagnostics",
+    "tunnel",
 ];
 
 /// A text with gaps: what stands between the placeholders.

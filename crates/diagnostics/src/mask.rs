@@ -16,7 +16,8 @@ const CUT_KEY_LEN: usize = 32;
 const HEX_KEY_LENS: [usize; 2] = [64, 128];
 
 /// Whether the whole text is a private key rather than a configuration.
-pub(super) fn is_private_key(text: &str) -> bool {
+#[must_use]
+pub fn is_private_key(text: &str) -> bool {
     let text = text.trim();
     let only_digits = text.chars().all(|c| is_base64_digit(c) || c == '=');
     text.contains("\"priv_key\"")
@@ -27,7 +28,7 @@ pub(super) fn is_private_key(text: &str) -> bool {
 
 /// As [`mask_secrets`], for a piece that was cut out of a line and may have lost the `=` at the
 /// end of a key.
-pub(super) fn mask_piece(piece: &str) -> String {
+pub(crate) fn mask_piece(piece: &str) -> String {
     let masked = mask_secrets(piece);
     let word = masked.trim_matches(['"', '\'', '=', ' ']);
     if word.len() >= BASE64_KEY_LEN - 1 && word.chars().all(is_base64_digit) {
@@ -38,7 +39,8 @@ pub(super) fn mask_piece(piece: &str) -> String {
 
 /// The text with everything that looks like a secret replaced by `*`; its length in bytes and
 /// all line ends stay, so offsets stay valid.
-pub(super) fn mask_secrets(text: &str) -> String {
+#[must_use]
+pub fn mask_secrets(text: &str) -> String {
     let lines = text.split_inclusive('\n').map(mask_line);
     lines.collect()
 }
@@ -95,7 +97,8 @@ fn is_key(run: &str, after: &str) -> bool {
 }
 
 /// As many `*` as the text has bytes; line ends and quotes stay.
-fn stars(text: &str) -> String {
+#[must_use]
+pub fn stars(text: &str) -> String {
     let star = |c: char| match c {
         '\n' | '\r' | '"' | '\'' => c.to_string(),
         _ => "*".repeat(c.len_utf8()),

@@ -7,10 +7,7 @@ const MAX_LEN: usize = 40;
 ///
 /// Case and `-` for `_` do not count; otherwise one change in three characters is allowed, or
 /// one name being the start of the other (`address` for `addr`).
-pub(super) fn closest<'c>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'c str>,
-) -> Option<&'c str> {
+pub fn closest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     let word = plain(word);
     if word.is_empty() || word.len() > MAX_LEN {
         return None;

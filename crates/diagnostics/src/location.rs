@@ -37,13 +37,15 @@ pub struct Located<T> {
 
 /// Finds lines and columns of byte offsets in one text.
 #[derive(Debug)]
-pub(super) struct LineIndex {
+pub struct LineIndex {
     /// The byte offset at which each line starts; the first is 0.
     starts: Vec<usize>,
 }
 
 impl LineIndex {
-    pub(super) fn new(text: &str) -> Self {
+    /// The lines of a text.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
         let after_newline = text.match_indices('\n').map(|(at, _)| at + 1);
         Self {
             starts: std::iter::once(0).chain(after_newline).collect(),
@@ -51,12 +53,14 @@ impl LineIndex {
     }
 
     /// The line of `offset`, from 1.
-    pub(super) fn line(&self, offset: usize) -> usize {
+    #[must_use]
+    pub fn line(&self, offset: usize) -> usize {
         self.starts.partition_point(|start| *start <= offset).max(1)
     }
 
     /// The line and the column of `offset`, both from 1.
-    pub(super) fn place(&self, text: &str, offset: usize) -> (usize, usize) {
+    #[must_use]
+    pub fn place(&self, text: &str, offset: usize) -> (usize, usize) {
         let line = self.line(offset);
         let start = self.starts.get(line - 1).copied().unwrap_or(0);
         let before = text.as_bytes().get(start..offset.min(text.len()));

@@ -16,13 +16,13 @@ use annotate_snippets::{
     AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str,
 };
 
-use super::mask::{mask_piece, mask_secrets};
+use crate::mask::{mask_piece, mask_secrets};
 
 /// More than this many are not shown: the rest mostly follows from the first.
 const MAX_SHOWN: usize = 50;
 
 /// A stretch of the file, in bytes.
-pub(super) type Span = Range<usize>;
+pub type Span = Range<usize>;
 
 /// Whether the signer may start in spite of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,11 +45,15 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
-    pub(super) fn error(title: impl Into<String>) -> Self {
+    /// A mistake; the title is one line without the place.
+    #[must_use]
+    pub fn error(title: impl Into<String>) -> Self {
         Self::new(Severity::Error, title.into())
     }
 
-    pub(super) fn warning(title: impl Into<String>) -> Self {
+    /// A warning; the title is one line without the place.
+    #[must_use]
+    pub fn warning(title: impl Into<String>) -> Self {
         Self::new(Severity::Warning, title.into())
     }
 
@@ -65,25 +69,29 @@ impl Diagnostic {
     }
 
     /// Points at the mistake; the label says what was expected there.
-    pub(super) fn at(mut self, span: Span, label: impl Into<String>) -> Self {
+    #[must_use]
+    pub fn at(mut self, span: Span, label: impl Into<String>) -> Self {
         self.primary = Some((span, label.into()));
         self
     }
 
     /// Points at another place that belongs to it.
-    pub(super) fn also(mut self, span: Span, label: impl Into<String>) -> Self {
+    #[must_use]
+    pub fn also(mut self, span: Span, label: impl Into<String>) -> Self {
         self.context.push((span, label.into()));
         self
     }
 
     /// Adds a reason.
-    pub(super) fn note(mut self, note: impl Into<String>) -> Self {
+    #[must_use]
+    pub fn note(mut self, note: impl Into<String>) -> Self {
         self.notes.push(note.into());
         self
     }
 
     /// Adds what to do.
-    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help.push(help.into());
         self
     }
@@ -100,7 +108,9 @@ impl Diagnostic {
         &self.title
     }
 
-    pub(super) fn span(&self) -> Option<&Span> {
+    /// Where the mistake is.
+    #[must_use]
+    pub fn span(&self) -> Option<&Span> {
         self.primary.as_ref().map(|(span, _)| span)
     }
 
@@ -122,7 +132,10 @@ pub struct Report {
 }
 
 impl Report {
-    pub(super) fn new(file: Arc<Path>, text: &str, mut items: Vec<Diagnostic>) -> Self {
+    /// The diagnostics for one file with this text. Whatever looks like a key is masked in what
+    /// is shown of it.
+    #[must_use]
+    pub fn new(file: Arc<Path>, text: &str, mut items: Vec<Diagnostic>) -> Self {
         items.sort_by_key(Diagnostic::order);
         let source = if items.is_empty() {
             String::new()
@@ -253,7 +266,8 @@ impl fmt::Display for Report {
 }
 
 /// An error without a place in the file, in the same look: a title, notes and help.
-pub(super) fn render_plain(title: &str, notes: &[String], help: &[String], colour: bool) -> String {
+#[must_use]
+pub fn render_plain(title: &str, notes: &[String], help: &[String], colour: bool) -> String {
     let group = Group::with_title(Level::ERROR.primary_title(without_c1(title)));
     let notes = notes.iter().map(|text| (Level::NOTE, text));
     let help = help.iter().map(|text| (Level::HELP, text));
@@ -264,7 +278,8 @@ pub(super) fn render_plain(title: &str, notes: &[String], help: &[String], colou
 }
 
 /// A piece of the operator's text inside a message: in backticks, escaped, not too long.
-pub(super) fn quoted(text: &str) -> String {
+#[must_use]
+pub fn quoted(text: &str) -> String {
     const MAX_CHARS: usize = 60;
     let masked = mask_piece(text);
     let head: String = masked.chars().take(MAX_CHARS).collect();
