@@ -95,7 +95,13 @@ reconnect = true
         Signer::start(binary, &self.save())
     }
 
-    fn save(&self) -> PathBuf {
+    /// Adds lines of tmkms.toml as they are.
+    pub fn add_text(&mut self, text: &str) {
+        self.config += text;
+    }
+
+    /// Writes tmkms.toml; returns its path.
+    pub fn save(&self) -> PathBuf {
         let path = self.path("tmkms.toml");
         std::fs::write(&path, &self.config).unwrap();
         path

@@ -2,7 +2,7 @@
 
 use crate::totals::{self, Totals};
 use crate::{Outcome, nodes, paths, peers};
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 
 /// How many of these tests run at once: each waits most of its time.
@@ -72,7 +72,8 @@ fn cargo_test() -> Command {
     command
 }
 
-fn build_signer() -> Result<impl AsRef<Path> + AsRef<std::ffi::OsStr>, String> {
+/// Builds the signer as it is released; returns its path.
+pub(crate) fn build_signer() -> Result<PathBuf, String> {
     let status = Command::new(paths::cargo())
         .current_dir(paths::workspace())
         .args(["build", "--release", "--package", "tmkms"])

@@ -12,6 +12,7 @@
 
 mod bench;
 mod cache;
+mod e2e;
 mod fuzz;
 mod interop;
 mod nodes;
@@ -70,6 +71,12 @@ const COMMANDS: &[Command] = &[
         arguments: "[--kills N]",
         help: "the real process, killed at every system call and on disks that fail or lose power (--help)",
         run: |arguments| package::run("crash", arguments),
+    },
+    Command {
+        name: "e2e",
+        arguments: "tunnel [--short]",
+        help: "two machines with WireGuard and a bad network between them, and a real node; needs root (--help)",
+        run: e2e::run,
     },
     Command {
         name: "bench",

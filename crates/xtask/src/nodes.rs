@@ -34,9 +34,21 @@ pub(crate) fn go_version() -> Option<String> {
 
 /// Builds what is missing or outdated; returns the folder with all of them.
 pub(crate) fn build(go: &str) -> Result<PathBuf, String> {
+    build_those(go, |_| true)
+}
+
+/// Builds only KIRA's node; returns the folder above it.
+pub(crate) fn build_sekaid(go: &str) -> Result<PathBuf, String> {
+    build_those(go, |name| name.starts_with("sekaid-"))
+}
+
+fn build_those(go: &str, is_wanted: impl Fn(&str) -> bool) -> Result<PathBuf, String> {
     let root = paths::cache()?.join("nodes");
     let mut builds = Vec::new();
     for source in modules()? {
+        if !is_wanted(&file_name(&source)) {
+            continue;
+        }
         builds.push(module(go, &root, source)?);
     }
     make_all(&root, "node", &builds)?;

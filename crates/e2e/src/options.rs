@@ -1,0 +1,36 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand};
+
+/// The production path, end to end.
+#[derive(Debug, Parser)]
+#[command(name = "e2e", bin_name = "cargo xtask e2e")]
+pub struct Options {
+    /// What is played.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What is played.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Signer and node with WireGuard and a bad network between them; needs root
+    Tunnel(Tunnel),
+}
+
+/// Which rows, and how.
+#[derive(Debug, Args)]
+pub struct Tunnel {
+    /// Three minutes: some rows, fewer blocks
+    #[arg(long)]
+    pub short: bool,
+    /// Only this row; may be given several times. `--row list` shows them
+    #[arg(long, value_name = "NAME")]
+    pub row: Vec<String>,
+    /// Only this signer and gateway, such as ours+gateway; may be given several times
+    #[arg(long, value_name = "SIGNER+GATEWAY")]
+    pub with: Vec<String>,
+    /// Where the network's choices come from; without it, the clock
+    #[arg(long)]
+    pub seed: Option<u64>,
+}

@@ -1,0 +1,120 @@
+//! Plays one row: builds the scene, does what the row says, measures, judges.
+
+use std::time::{Duration, Instant};
+
+use crate::combination::Combination;
+use crate::machine::Slack;
+use crate::rows::{Demand, Fault, OTHERS_MS, Row};
+use crate::scene::{Scene, Stage};
+use crate::wait::pause;
+use crate::{Outcome, rows};
+
+/// How long blocks may take on a busy machine before the row has failed.
+const BLOCK_PATIENCE: Duration = Duration::from_secs(2);
+/// Between the end of a part and its next start.
+const DOWN: Duration = Duration::from_millis(500);
+
+/// What is the same for all rows of a run.
+#[derive(Clone, Copy, Debug)]
+pub struct Manner {
+    /// Fewer blocks.
+    pub is_short: bool,
+    /// Where all choices come from.
+    pub seed: u64,
+}
+
+/// Plays a row to its end; returns its figures.
+///
+/// # Errors
+/// What was not as demanded, with the last words of every part.
+pub fn play(stage: &Stage, combination: Combination, row: &Row, manner: Manner) -> Outcome<String> {
+    let mut scene = Scene::build(stage, combination, row.setup, manner.seed)?;
+    let figures = scene.begin().and_then(|()| run(&mut scene, row, manner));
+    figures.map_err(|text| format!("{text}\n{}", scene.last_words()))
+}
+
+fn run(scene: &mut Scene, row: &Row, manner: Manner) -> Outcome<String> {
+    let begin = Instant::now();
+    let first = scene.watch.height();
+    let end = inflict(scene, row.fault)?;
+    let before = scene.watch.height();
+    let blocks = if manner.is_short {
+        row.demand.blocks.1
+    } else {
+        row.demand.blocks.0
+    };
+    let limit = limit(scene.combination, row.demand);
+    let next = scene.watch.wait_for(before + 1, limit * 4)?;
+    let recovery = next.saturating_duration_since(end);
+    let patience = BLOCK_PATIENCE * u32::try_from(blocks).unwrap_or(u32::MAX) + limit;
+    let last = scene.watch.wait_for(before + blocks, patience)?;
+    let slack = Slack::now();
+    judge(scene, row, first, recovery, slack.grown(limit))?;
+    let gap = scene.watch.longest_gap(begin).as_millis();
+    let rate = blocks as f64 / (last - end).as_secs_f64().max(0.001);
+    let signatures = scene.signatures().count;
+    let mut figures = format!("{blocks} blocks at {rate:.1}/s, {signatures} signatures, ");
+    if row.fault != Fault::None {
+        figures += &format!("recovered after {} ms, ", recovery.as_millis());
+    }
+    Ok(figures + &format!("longest gap {gap} ms, {slack}"))
+}
+
+fn limit(combination: Combination, demand: Demand) -> Duration {
+    Duration::from_millis(if combination.has_own_tunnel() {
+        demand.recovery_ms
+    } else {
+        OTHERS_MS
+    })
+}
+
+/// Does what the row says; returns when that was over.
+fn inflict(scene: &mut Scene, fault: Fault) -> Outcome<Instant> {
+    match fault {
+        Fault::None => {}
+        Fault::Restart(part) => {
+            scene.stop(part);
+            pause(DOWN)?;
+            return scene.start(part);
+        }
+        Fault::Cut(seconds) => {
+            scene.relay.set(crate::path::Path {
+                is_cut: true,
+                ..crate::path::Path::GOOD
+            });
+            pause(Duration::from_secs(seconds))?;
+            scene.relay.set(crate::path::Path::GOOD);
+        }
+        Fault::Rebind => scene.relay.rebind(),
+        Fault::Move => scene.move_validator()?,
+    }
+    Ok(Instant::now())
+}
+
+fn judge(
+    scene: &mut Scene,
+    row: &rows::Row,
+    first: u64,
+    recovery: Duration,
+    limit: Duration,
+) -> Outcome {
+    let conflicts = scene.signatures().conflicts;
+    if !conflicts.is_empty() {
+        return Err(format!("signed twice: {}", conflicts.join("; ")));
+    }
+    if !scene.sekai.is_running() || !scene.signer.is_running() {
+        return Err("the node or the signer ended by itself".to_owned());
+    }
+    if recovery > limit {
+        return Err(format!(
+            "recovered after {} ms, not {} ms",
+            recovery.as_millis(),
+            limit.as_millis()
+        ));
+    }
+    let later = scene.later_rounds(first)?;
+    if row.demand.in_first_round && !later.is_empty() {
+        return Err(format!("blocks of later rounds: {later:?}"));
+    }
+    Ok(())
+}

@@ -1,0 +1,362 @@
+//! A world with everything in it that a signature needs, set up for one row.
+
+use std::fs;
+use std::net::SocketAddrV4;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path as FilePath, PathBuf};
+use std::time::{Duration, Instant};
+
+use interop::Process;
+
+use crate::binaries::Binaries;
+use crate::combination::{Combination, GatewayKind, SignerKind};
+use crate::namespace::{NOBODY, Namespace};
+use crate::path::Path;
+use crate::relay::Relay;
+use crate::sekai::{RPC, Sekai, Template, listens};
+use crate::signatures::Signatures;
+use crate::signer::Signer;
+use crate::wait::until;
+use crate::watch::Watch;
+use crate::wireguard::{Conf, Device};
+use crate::world::{
+    BACK, FRONT, GATEWAY, OTHER_FRONT, PRIVVAL_PORT, SEKAI, TUNNEL_VALIDATOR, VALIDATOR,
+    WIREGUARD_PORT, World, front,
+};
+use crate::{Outcome, doing};
+
+/// How long a part may take to come up on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Blocks that are signed before a fault begins.
+const WARM_UP: u64 = 5;
+
+/// What all scenes of a run share.
+pub struct Stage {
+    /// The signers.
+    pub binaries: Binaries,
+    /// The chain.
+    pub template: Template,
+    dir: tempfile::TempDir,
+}
+
+impl Stage {
+    /// Copies and sets up what every scene begins with.
+    ///
+    /// # Errors
+    /// What the system or sekaid says.
+    pub fn create() -> Outcome<Self> {
+        let dir = tempfile::Builder::new()
+            .prefix("tmkms-e2e-")
+            .permissions(fs::Permissions::from_mode(0o755))
+            .tempdir()
+            .map_err(doing("make a temporary directory"))?;
+        Ok(Self {
+            binaries: Binaries::copy_to(dir.path())?,
+            template: Template::create(dir.path().join("template"))?,
+            dir,
+        })
+    }
+}
+
+/// What differs between rows before anything starts.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Setup {
+    /// The path from the beginning on.
+    pub path: Path,
+    /// `MTU` of both wg0.conf where WireGuard does not find it out itself.
+    pub mtu: Option<u16>,
+    /// What is wrong in the signer's wg0.conf.
+    pub mistake: Option<Mistake>,
+}
+
+/// A wrong line in the signer's wg0.conf.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mistake {
+    /// A private key that the other end does not know.
+    Key,
+    /// Another pre-shared key.
+    PresharedKey,
+    /// AllowedIPs without the validator.
+    AllowedIps,
+    /// A port at which nobody listens.
+    ClosedPort,
+}
+
+/// A part of the path that can be restarted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The signer's process.
+    Signer,
+    /// wireguard-go on the signer's machine.
+    SignerTun,
+    /// The validator's end of the tunnel.
+    Gateway,
+    /// The node.
+    Node,
+}
+
+/// Everything that runs.
+pub struct Scene {
+    /// Sees each block.
+    pub watch: Watch,
+    /// The path.
+    pub relay: Relay,
+    /// The node.
+    pub sekai: Sekai,
+    /// The signer.
+    pub signer: Signer,
+    /// The signer's machine's end, where it is not the signer itself.
+    pub signer_tun: Option<Device>,
+    /// The validator's machine's end.
+    pub gateway: Option<GatewayProcess>,
+    /// Ours and theirs.
+    pub combination: Combination,
+    confs: (Conf, Conf),
+    binaries: Binaries,
+    dir: PathBuf,
+    /// Last, because it takes the ground away.
+    pub world: World,
+}
+
+/// The validator's end of the tunnel.
+pub enum GatewayProcess {
+    /// `tmkms gateway`.
+    Ours(Process),
+    /// wireguard-go.
+    Host(Device),
+}
+
+impl GatewayProcess {
+    /// The process.
+    pub fn process(&mut self) -> &mut Process {
+        match self {
+            Self::Ours(process) => process,
+            Self::Host(device) => &mut device.process,
+        }
+    }
+}
+
+impl Scene {
+    /// Builds the world and starts every part but the node.
+    ///
+    /// # Errors
+    /// What the system or a part says.
+    pub fn build(
+        stage: &Stage,
+        combination: Combination,
+        setup: Setup,
+        seed: u64,
+    ) -> Outcome<Self> {
+        let dir = stage.dir.path().join("scene");
+        // Of the scene before.
+        let _ = fs::remove_dir_all(&dir);
+        fs::create_dir(&dir).map_err(doing("make a directory"))?;
+        let world = World::create()?;
+        let confs = confs(setup)?;
+        let validator = SocketAddrV4::new(VALIDATOR, WIREGUARD_PORT);
+        let relay = Relay::start(&world.internet, front(FRONT), BACK, validator, seed)?;
+        relay.set(setup.path);
+        let address = format!("tcp://{TUNNEL_VALIDATOR}:{PRIVVAL_PORT}");
+        let signer = Signer::create(
+            &stage.binaries,
+            combination.signer,
+            &dir.join("signer"),
+            &stage.template.key(),
+            &address,
+            &confs.0,
+        )?;
+        let mut scene = Self {
+            watch: Watch::start(&world.sekai),
+            relay,
+            sekai: stage.template.copy(dir.join("sekai"))?,
+            signer,
+            signer_tun: None,
+            gateway: None,
+            combination,
+            confs,
+            binaries: stage.binaries.clone(),
+            dir,
+            world,
+        };
+        scene.admit()?;
+        scene.start(Part::Gateway)?;
+        scene.start(Part::SignerTun)?;
+        scene.start(Part::Signer)?;
+        Ok(scene)
+    }
+
+    /// Starts the node too, and waits until blocks are signed.
+    ///
+    /// # Errors
+    /// When no blocks are signed.
+    pub fn begin(&mut self) -> Outcome {
+        self.start(Part::Node)?;
+        self.watch.wait_for(WARM_UP, PATIENCE).map(drop)
+    }
+
+    /// What the validator's machine does with packets: the gateway's port is published, or the
+    /// node's is reached from the tunnel.
+    fn admit(&self) -> Outcome {
+        let rules = match self.combination.gateway {
+            GatewayKind::Ours => format!(
+                "iifname \"eth0\" udp dport {WIREGUARD_PORT} dnat to {GATEWAY}:{WIREGUARD_PORT}"
+            ),
+            GatewayKind::Host => {
+                format!("iifname \"wg*\" tcp dport {PRIVVAL_PORT} dnat to {SEKAI}:{PRIVVAL_PORT}")
+            }
+        };
+        nat(&self.world.validator, &rules)
+    }
+
+    /// Starts a part that does not run. Returns when it is up.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub fn start(&mut self, part: Part) -> Outcome<Instant> {
+        let world = &self.world;
+        match part {
+            Part::Signer => self.signer.start(&world.signer),
+            Part::SignerTun if self.combination.signer == SignerKind::Ours => {}
+            Part::SignerTun => {
+                let device = Device::start(&world.signer, 's', &self.confs.0, &self.dir)?;
+                self.signer_tun = Some(device);
+            }
+            Part::Gateway => self.gateway = Some(self.start_gateway()?),
+            Part::Node => {
+                self.sekai.start(&world.sekai);
+                self.wait_for_node()?;
+            }
+        }
+        Ok(Instant::now())
+    }
+
+    /// Ends a part.
+    pub fn stop(&mut self, part: Part) {
+        match part {
+            Part::Signer => self.signer.stop(),
+            Part::SignerTun => self.signer_tun = None,
+            Part::Gateway => self.gateway = None,
+            Part::Node => self.sekai.stop(),
+        }
+    }
+
+    fn start_gateway(&self) -> Outcome<GatewayProcess> {
+        if self.combination.gateway == GatewayKind::Host {
+            let device = Device::start(&self.world.validator, 'v', &self.confs.1, &self.dir)?;
+            return Ok(GatewayProcess::Host(device));
+        }
+        let home = self.dir.join("gateway");
+        // There already when it is started again.
+        let _ = fs::create_dir(&home);
+        self.confs.1.write_quick(&home.join("wg0.conf"), NOBODY)?;
+        let config = home.join("gateway.toml");
+        fs::write(&config, gateway_toml()).map_err(doing("write gateway.toml"))?;
+        let mut command = self.world.gateway.command_of_nobody(&self.binaries.ours);
+        command.arg("gateway").arg("-c").arg(config);
+        let log = self.dir.join("gateway.log");
+        let process = Process::start("gateway", &mut command, &log);
+        Ok(GatewayProcess::Ours(process))
+    }
+
+    fn wait_for_node(&mut self) -> Outcome {
+        let sekai = &mut self.sekai;
+        let listening = self.world.sekai.inside(|| {
+            until("the node listens for its signer", PATIENCE, || {
+                (listens(PRIVVAL_PORT) || !sekai.is_running()).then_some(())
+            })
+        });
+        listening.and_then(|()| {
+            if self.sekai.is_running() {
+                return Ok(());
+            }
+            Err("the node ended before it listened".to_owned())
+        })
+    }
+
+    /// Gives the validator another address.
+    ///
+    /// # Errors
+    /// When the new name cannot be written.
+    pub fn move_validator(&self) -> Outcome {
+        self.world.name_validator(OTHER_FRONT)?;
+        self.relay.move_front(front(OTHER_FRONT));
+        Ok(())
+    }
+
+    /// Every signature so far.
+    pub fn signatures(&self) -> Signatures {
+        Signatures::read(&self.signer.output())
+    }
+
+    /// Heights whose block was not agreed on in the first round, up to the last but one.
+    ///
+    /// # Errors
+    /// When the node does not tell.
+    pub fn later_rounds(&self, from: u64) -> Outcome<Vec<u64>> {
+        let last = self.watch.height();
+        self.world.sekai.inside(|| {
+            let mut found = Vec::new();
+            for height in from..last {
+                let answer = RPC
+                    .get(&format!("/commit?height={height}"))
+                    .ok_or_else(|| format!("the node does not tell of block {height}"))?;
+                let round = answer.pointer("/signed_header/commit/round");
+                if round.and_then(serde_json::Value::as_u64) != Some(0) {
+                    found.push(height);
+                }
+            }
+            Ok(found)
+        })
+    }
+
+    /// The last lines of every part's log.
+    pub fn last_words(&self) -> String {
+        const LINES: usize = 12;
+        let mut text = String::new();
+        for (name, output) in [
+            ("signer", self.signer.output()),
+            ("sekaid", self.sekai.output()),
+            ("gateway", read(&self.dir.join("gateway.log"))),
+            ("wireguard s", read(&self.dir.join("wireguard-s.log"))),
+            ("wireguard v", read(&self.dir.join("wireguard-v.log"))),
+        ] {
+            let lines: Vec<&str> = output.lines().collect();
+            let from = lines.len().saturating_sub(LINES);
+            for line in lines.get(from..).unwrap_or_default() {
+                text += &format!("    {name}: {line}\n");
+            }
+        }
+        text
+    }
+}
+
+fn read(path: &FilePath) -> String {
+    String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned()
+}
+
+/// Rules for what comes in, and the address of the machine for what goes to a container, so that
+/// its answers come back this way.
+fn nat(machine: &Namespace, incoming: &str) -> Outcome {
+    machine.nft(&format!(
+        "table ip e2e {{\n chain incoming {{\n  type nat hook prerouting priority -100\n  {incoming}\n \
+         }}\n chain outgoing {{\n  type nat hook postrouting priority 100\n  oifname \"kiranet\" \
+         masquerade\n }}\n}}\n"
+    ))
+}
+
+fn gateway_toml() -> String {
+    format!(
+        "[wireguard]\nconfig = \"wg0.conf\"\n\n[[forward]]\nport = {PRIVVAL_PORT}\n\
+         upstream = \"sekai.local:{PRIVVAL_PORT}\"\n"
+    )
+}
+
+fn confs(setup: Setup) -> Outcome<(Conf, Conf)> {
+    let (mut signer, mut validator) = Conf::pair()?;
+    signer.mtu = setup.mtu;
+    validator.mtu = setup.mtu;
+    if let Some(mistake) = setup.mistake {
+        signer.spoil(mistake)?;
+    }
+    Ok((signer, validator))
+}
