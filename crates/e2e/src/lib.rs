@@ -6,7 +6,7 @@
 //! - All traffic stays in network namespaces that the run made. They and the processes in them
 //!   are gone when the run is, and what a killed run left behind is removed by the next.
 //! - Every wait has a deadline, and ends at once when the run is interrupted.
-//! - What is checked is data ([`rows`], [`approaches`]); how it is done stands elsewhere.
+//! - What is checked is data ([`rows`]); how it is done stands elsewhere.
 //! - A limit in time counts from the end of the fault. Where other work keeps the machine's
 //!   cores busy, it grows with the load, which is shown.
 
