@@ -4,7 +4,7 @@
 //! - Nothing is read from a connection, so there is nothing to be attacked with.
 //! - It shares no lock with the signing that is held during I/O, and has a thread of its own:
 //!   whatever happens to its clients, nobody waits who signs.
-//! - One client at a time, [`PATIENCE`] each, at most one every [`PAUSE`].
+//! - One client at a time, `PATIENCE` each, at most one every `PAUSE`.
 
 use std::io::{self, Write as _};
 use std::os::unix::net::{UnixListener, UnixStream};
