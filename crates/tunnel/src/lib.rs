@@ -4,9 +4,9 @@
 //! - Private and pre-shared keys have no `Debug` and are zeroized on drop, and no message shows them.
 
 pub mod conf;
+mod engine;
 pub mod key;
 // Until the driver stands on it.
-#[allow(dead_code)]
 mod netstack;
 pub mod spec;
 
