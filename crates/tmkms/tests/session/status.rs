@@ -250,7 +250,7 @@ fn without_a_socket_there_is_none() {
     assert!(!socket(&home).exists() && !socket(&home).parent().unwrap().exists());
     let (code, _, stderr) = command(&home);
     let expected = format!(
-        "error: {} says [status] socket = \"off\": without a socket the signer cannot be asked\n",
+        "error: {} says [status] socket = \"off\": without a socket the signer cannot be asked. Remove that line and restart the signer\n",
         home.path("tmkms.toml").display()
     );
     assert_eq!((code, stderr), (1, expected));
