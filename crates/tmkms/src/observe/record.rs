@@ -40,6 +40,13 @@ struct Past {
     obstacle: Option<(document::ChainState, String)>,
 }
 
+impl Past {
+    fn state(&self) -> document::ChainState {
+        let obstacle = self.obstacle.as_ref();
+        obstacle.map_or(document::ChainState::Ready, |(state, _)| *state)
+    }
+}
+
 #[derive(Debug)]
 struct Refused {
     cause: &'static str,
@@ -95,7 +102,10 @@ impl ChainRecord {
         if past.signed.is_none_or(|(last, _)| last < hrs) {
             past.signed = Some((hrs, Some(now)));
         }
-        past.obstacle = None;
+        // A chain that stopped stays so, though another node's signature may be recorded after.
+        if past.state() == document::ChainState::Waiting {
+            past.obstacle = None;
+        }
     }
 
     /// A signature that was given once more.
@@ -145,14 +155,11 @@ impl ChainRecord {
                 cause: (*cause).to_owned(),
                 count: *count,
             });
-        let (state, why) = match &past.obstacle {
-            Some((state, why)) => (*state, Some(why.clone())),
-            None => (document::ChainState::Ready, None),
-        };
+        let why = past.obstacle.as_ref().map(|(_, why)| why.clone());
         document::Chain {
             id: id.to_owned(),
             key: self.key.clone(),
-            state,
+            state: past.state(),
             why,
             last_signed,
             refusals: refusals.collect(),
@@ -326,4 +333,95 @@ pub struct NodeName {
     pub address: String,
     /// Its protocol version.
     pub protocol_version: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use privval::{ChainId, Height, Timestamp};
+
+    fn precommit(height: i64) -> Canonical {
+        let timestamp = Timestamp {
+            seconds: 0,
+            nanos: 0,
+        };
+        let chain = ChainId::new("testnet-1").unwrap();
+        testnode::precommit(&chain, Height::try_from(height).unwrap(), timestamp)
+    }
+
+    fn told(record: &ChainRecord) -> document::Chain {
+        record.document("testnet-1", Instant::now())
+    }
+
+    #[test]
+    fn signature_that_is_recorded_late_does_not_take_the_last_place_back() {
+        let record = ChainRecord::new(document::Key::default(), None);
+        for height in [1, 3, 2] {
+            record.signed(&precommit(height), &Took::default());
+        }
+        let told = told(&record);
+        assert_eq!(told.last_signed.unwrap().height, 3);
+        assert_eq!(
+            (told.signatures.precommits, told.latency.total.count),
+            (3, 3)
+        );
+    }
+
+    #[test]
+    fn waiting_ends_with_a_signature_and_a_stop_does_not() {
+        let record = ChainRecord::default();
+        for (cause, state) in [
+            ("conflict", document::ChainState::Ready),
+            ("no_past", document::ChainState::Waiting),
+            ("regression", document::ChainState::Waiting),
+            ("signed", document::ChainState::Ready),
+            ("store", document::ChainState::Stopped),
+            ("halted", document::ChainState::Stopped),
+            ("bug", document::ChainState::Stopped),
+        ] {
+            if cause == "signed" {
+                record.signed(&precommit(1), &Took::default());
+            } else {
+                assert_eq!(record.refused(cause, cause), 1);
+            }
+            assert_eq!(told(&record).state, state, "{cause}");
+        }
+        assert_eq!(told(&record).why.as_deref(), Some("bug"));
+        assert_eq!(record.refused("bug", "again"), 2);
+        record.signed(&precommit(2), &Took::default());
+        let told = told(&record);
+        assert_eq!(told.state, document::ChainState::Stopped);
+        assert_eq!(told.last_refusal.unwrap().text, "again");
+    }
+
+    #[test]
+    fn trouble_is_dated_from_its_first_time_since_the_connection_was_lost() {
+        let record = NodeRecord::default();
+        let name = NodeName {
+            chain: String::new(),
+            address: String::new(),
+            protocol_version: None,
+        };
+        let told = || record.document(&name, Instant::now());
+        let fail = || {
+            record.dialling();
+            record.waiting();
+            record.trouble(&Trouble::Refused);
+            let link = record.link();
+            let seen = link.trouble.as_ref().unwrap();
+            (seen.first, seen.last, link.since)
+        };
+        let start = record.link().since;
+        let (first, _, _) = fail();
+        let (same, later, since) = fail();
+        assert!(same == first && later > first && since == start);
+        assert_eq!(told().tries, 2);
+        record.connected();
+        assert_eq!(
+            (told().state, told().tries),
+            (document::NodeState::Connected, 0)
+        );
+        let (new, _, since) = fail();
+        assert!(new > later && since > start && since <= new);
+    }
 }

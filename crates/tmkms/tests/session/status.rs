@@ -270,6 +270,27 @@ fn signer_that_lets_heights_pass_cannot_sign_yet() {
 }
 
 #[test]
+fn chain_whose_state_cannot_be_written_cannot_sign_until_a_restart() {
+    let rig = Rig::new();
+    let mut asker = rig.accept();
+    asker.sign(&prevote(1, "a"));
+    // A backup tool, say, put another file in its place.
+    let file = rig.home.state_file(CHAIN);
+    std::fs::rename(&file, rig.home.path("state/moved.json")).unwrap();
+    std::fs::write(&file, "").unwrap();
+    asker.refused(&precommit(1, "a"));
+    let document = status_when(&rig.home, |it| it.verdict == Verdict::CannotSign);
+    let chain = &document.chains[0];
+    assert_eq!(chain.state, ChainState::Stopped);
+    let why = chain.why.as_deref().unwrap();
+    assert!(
+        why.starts_with("nothing was signed because the state could not be written"),
+        "{why}"
+    );
+    assert_eq!(command(&rig.home).0, 1);
+}
+
+#[test]
 fn clients_that_never_read_do_not_delay_a_signature() {
     let rig = Rig::new();
     let mut asker = rig.accept();
