@@ -1,6 +1,6 @@
 //! `tmkms status`: what the running signer does.
 
-mod text;
+pub(super) mod text;
 mod watch;
 
 use std::io::{self, Write};

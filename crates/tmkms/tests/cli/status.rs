@@ -75,6 +75,34 @@ total N N N
     assert_eq!(signer.stop().code, 0);
 }
 
+#[test]
+fn another_user_may_not_ask() {
+    let home = Home::new();
+    let is_root = rustix::process::geteuid().is_root();
+    if left_out((!is_root).then(|| "only root becomes another user".to_owned())) {
+        return;
+    }
+    let Some(unprivileged) = home.unprivileged() else {
+        return;
+    };
+    let node = node(&home);
+    // Even where the directory is open to all.
+    home.must("mkdir run && chmod 755 run && printf '[status]\nsocket = \"../run/s\"\n' >> kms/tmkms.toml");
+    let mut signer = Signer::start(&home, &[]);
+    let mut connection = node.accept(PATIENCE).unwrap();
+    connection.public_key(CHAIN).unwrap();
+    signer.wait_for("connected to validator");
+    let done = home.sh(&format!("{unprivileged}tmkms status -c kms/tmkms.toml"));
+    let told = "error: kms/../run/s may not be opened by this user: ask as the user that runs the \
+                signer, or as root\n";
+    assert_eq!(
+        (done.code, done.stdout.as_str(), done.stderr.as_str()),
+        (1, "", told)
+    );
+    assert_eq!(signer.stop().code, 0);
+    assert!(!home.path("run/s").exists());
+}
+
 /// A terminal of its own, in tmux.
 struct Terminal<'a> {
     home: &'a Home,
