@@ -17,6 +17,9 @@ use crate::cli::Failure;
 
 const CTRL_C: u8 = 3;
 
+/// Where the second column of the text begins.
+const INDENT: usize = 15;
+
 /// Its own page, without a cursor, and without wrapped lines.
 const ENTER: &str = "\x1b[?1049h\x1b[?25l\x1b[?7l";
 const LEAVE: &str = "\x1b[?7h\x1b[?25h\x1b[?1049l";
@@ -26,16 +29,17 @@ const LEAVE: &str = "\x1b[?7h\x1b[?25h\x1b[?1049l";
 /// # Errors
 /// When there is no terminal.
 pub(super) fn run(mut tell: impl FnMut() -> String) -> Result<(), Failure> {
+    // Before the terminal is changed: from then on nothing may end this half way.
+    let ended = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        signal_hook::flag::register(signal, Arc::clone(&ended))?;
+    }
     let mut screen = Screen::open().map_err(|e| {
         Failure::new(format!(
             "--watch needs a terminal ({e}): in Docker, `docker exec -it`; without one, `tmkms \
              status`"
         ))
     })?;
-    let ended = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM, SIGHUP] {
-        signal_hook::flag::register(signal, Arc::clone(&ended))?;
-    }
     while !ended.load(Ordering::SeqCst) {
         screen.draw(&tell())?;
         if screen.is_enough()? {
@@ -96,17 +100,15 @@ impl Drop for Screen {
     }
 }
 
-/// A text as a page: over the old one, the rest cleared, the last line for help. Lines that are
-/// too long are cut by the terminal.
+/// A text as a page: over the old one, the rest cleared, the last line for help. A word that is
+/// too long is cut by the terminal.
 fn page(text: &str, size: Winsize) -> String {
     // Some terminals over a serial line do not know their size.
-    let rows = if size.ws_row == 0 {
-        24
-    } else {
-        usize::from(size.ws_row)
-    };
+    let or = |known: u16, usual| if known == 0 { usual } else { known };
+    let rows = usize::from(or(size.ws_row, 24));
+    let columns = usize::from(or(size.ws_col, 80));
     let room = rows.saturating_sub(1);
-    let lines: Vec<&str> = text.lines().collect();
+    let lines: Vec<String> = text.lines().flat_map(|it| wrapped(it, columns)).collect();
     let mut page = "\x1b[H".to_owned();
     for line in lines.iter().take(room) {
         page.push_str(line);
@@ -121,6 +123,40 @@ fn page(text: &str, size: Winsize) -> String {
     // The help is in the last line, whatever is above.
     page.push_str(&format!("\x1b[J\x1b[{rows};1Hq quits{more}"));
     page
+}
+
+/// A line of the table in lines that fit, the later ones under its second column.
+fn wrapped(line: &str, columns: usize) -> Vec<String> {
+    let Some((name, value)) = line.split_at_checked(INDENT) else {
+        return vec![line.to_owned()];
+    };
+    if width(line) <= columns {
+        return vec![line.to_owned()];
+    }
+    let mut words = value.split(' ');
+    let mut lines = Vec::new();
+    let mut current = name.to_owned() + words.next().unwrap_or_default();
+    for word in words {
+        if width(&current) + 1 + width(word) > columns {
+            lines.push(current);
+            current = " ".repeat(INDENT) + word;
+        } else {
+            current = current + " " + word;
+        }
+    }
+    lines.push(current);
+    lines
+}
+
+/// How many columns a text takes, colours left out.
+fn width(text: &str) -> usize {
+    let mut in_code = false;
+    let takes_column = |c: &char| {
+        let was_in_code = in_code;
+        in_code = *c == '\x1b' || (in_code && *c != 'm');
+        !was_in_code && !in_code
+    };
+    text.chars().filter(takes_column).count()
 }
 
 #[cfg(test)]
@@ -154,6 +190,25 @@ mod tests {
             drawn.ends_with("\x1b[4;1Hq quits (2 more lines below)"),
             "{drawn:?}"
         );
+    }
+
+    #[test]
+    fn long_lines_go_on_under_their_second_column() {
+        let line = "  node         tcp://a:26659: \x1b[1;31mnot connected\x1b[0m for 3 min, 1 try";
+        assert_eq!(width(line), 60);
+        assert_eq!(wrapped(line, 60), [line]);
+        let expected = [
+            "  node         tcp://a:26659: \x1b[1;31mnot",
+            "               connected\x1b[0m for 3 min, 1",
+            "               try",
+        ];
+        assert_eq!(wrapped(line, 39), expected);
+        let head = "can sign: tmkms 0.1.0, process 7";
+        let expected = ["can sign: tmkms 0.1.0,", "               process 7"];
+        assert_eq!(wrapped(head, 25), expected);
+        for uncut in ["x".repeat(50), "too narrow".to_owned()] {
+            assert_eq!(wrapped(&uncut, 5), [uncut]);
+        }
     }
 
     #[test]
