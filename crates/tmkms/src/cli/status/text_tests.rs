@@ -125,6 +125,60 @@ chain testnet-1: ready
 }
 
 #[test]
+fn example_in_the_documentation_is_what_is_printed() {
+    let mut shown = document();
+    (shown.pid, shown.uptime_s) = (1, 11_520);
+    let mended = Trouble {
+        last_s: 11_470,
+        ..trouble()
+    };
+    shown.nodes = vec![Node {
+        address: "tcp://sekai.local:26659".to_owned(),
+        for_s: 11_465,
+        trouble: Some(mended),
+        ..shown.nodes.remove(0)
+    }];
+    let chain = &mut shown.chains[0];
+    chain.last_signed = Some(LastSigned {
+        height: 2_141,
+        round: 0,
+        step: 2,
+        age_s: Some(3),
+    });
+    chain.signatures = Signatures {
+        proposals: 12,
+        prevotes: 2_141,
+        precommits: 2_141,
+        ..Signatures::default()
+    };
+    chain.refusals.clear();
+    chain.last_refusal = None;
+    let stage = |p50_ns, p99_ns, max_ns| Percentiles {
+        count: 4_294,
+        p50_ns,
+        p99_ns,
+        max_ns,
+    };
+    chain.latency = Latency {
+        decode: stage(1_400, 3_100, 21_000),
+        commit: stage(131_000, 480_000, 3_900_000),
+        sign: stage(19_000, 27_000, 110_000),
+        write: stage(12_000, 30_000, 240_000),
+        total: stage(170_000, 540_000, 4_100_000),
+    };
+    let page = include_str!("../../../../../docs/status.md");
+    let (_, example) = page.split_once("```text\n").unwrap();
+    let (example, _) = example.split_once("```").unwrap();
+    let key = |line: &&str| line.contains("valconspub1") || line.contains("address");
+    let without_key = |text: &str| -> Vec<String> {
+        let lines = text.lines().filter(|line| !key(line));
+        lines.map(str::to_owned).collect()
+    };
+    let printed = render(&shown, Colour::Off);
+    assert_eq!(without_key(example), without_key(&printed));
+}
+
+#[test]
 fn colour_changes_no_other_character() {
     let coloured = render(&document(), Colour::On);
     assert!(coloured.contains("\x1b[1;32mcan sign\x1b[0m"), "{coloured}");
