@@ -1,11 +1,12 @@
 //! What the signer tells while it runs: the log, and its status to whoever asks for it.
 //!
-//! [`record`] remembers, [`source`] gathers a [`document`], [`server`] gives it to whoever connects
+//! [`record`] and [`link`] remember, [`source`] gathers a [`document`], [`server`] gives it to whoever connects
 //! to the [`socket`], and [`client`] asks for it.
 
 pub mod client;
 pub mod document;
 pub mod latency;
+pub mod link;
 pub mod record;
 pub mod server;
 pub mod socket;

@@ -117,6 +117,25 @@ fn several_mistakes_are_told_together_in_the_order_of_the_file() {
 }
 
 #[test]
+fn status_socket_is_beside_the_first_state_unless_the_file_says_otherwise() {
+    let socket = |status: &str| {
+        let toml = text("good_minimal.toml") + status;
+        let config = Config::parse(&toml, "/etc/tmkms/tmkms.toml")
+            .unwrap()
+            .config;
+        config.status_socket()
+    };
+    let state = text("good_minimal.toml").contains("state_file");
+    assert!(!state, "the default is expected here");
+    let beside = "/etc/tmkms/testnet-1_priv_validator_state.json.run/status.sock";
+    assert_eq!(socket("").as_deref(), Some(Path::new(beside)));
+    assert_eq!(socket("\n[status]\n").as_deref(), Some(Path::new(beside)));
+    let there = socket("\n[status]\nsocket = \"run/s\"\n");
+    assert_eq!(there.as_deref(), Some(Path::new("/etc/tmkms/run/s")));
+    assert_eq!(socket("\n[status]\nsocket = \"off\"\n"), None);
+}
+
+#[test]
 fn a_full_file_means_what_it_says() {
     let toml = text("good_every_field.toml");
     let config = Config::parse(&toml, "/etc/tmkms/tmkms.toml")
@@ -130,6 +149,8 @@ fn a_full_file_means_what_it_says() {
         Path::new("/etc/tmkms/state/testnet-1-consensus.json")
     );
     let hook = chain.state_hook.as_ref().unwrap();
+    let socket = config.status_socket();
+    assert_eq!(socket.as_deref(), Some(Path::new("/run/tmkms/status.sock")));
     assert_eq!(hook.program, Path::new("/etc/tmkms/bin/height"));
     assert_eq!(hook.args, ["--chain", "testnet-1"]);
     assert_eq!((hook.timeout.as_secs(), hook.fail_closed), (7, true));

@@ -108,6 +108,9 @@ const ATTEMPTS: &[(&str, End, End, Attempt)] = &[
     (OWN_DIRECTORY, End::Done, End::Done, |p| {
         write_and_rename(&p.own_directory())
     }),
+    (OWN_FILE, End::Done, End::Done, |p| {
+        fs::remove_file(p.own_directory().join("socket"))
+    }),
     ("abort", End::Aborted, End::Aborted, |_| {
         std::process::abort()
     }),
@@ -129,6 +132,12 @@ const ATTEMPTS: &[(&str, End, End, Attempt)] = &[
     }),
     ("remove a file", End::Done, End::NoSuchCall, |p| {
         fs::remove_file(p.file())
+    }),
+    (FOREIGN_FILE, End::Done, End::Denied, |p| {
+        fs::remove_file(p.file())
+    }),
+    (MOVED_FILE, End::Done, End::NoSuchCall, |p| {
+        fs::rename(p.file(), p.own_directory().join("file"))
     }),
     ("start a program", End::Done, End::NoSuchCall, |_| {
         program().status().map(drop)
@@ -286,17 +295,25 @@ const OLD_THREAD: &str = "signal another process from a thread that was there be
 /// The attempt that needs more than others.
 const OWN_DIRECTORY: &str = "write where it may";
 
+/// The attempts of a process that may remove files in its own directory, and do no more there.
+const OWN_FILE: &str = "remove a file where it may";
+const FOREIGN_FILE: &str = "remove a file where it may not";
+const MOVED_FILE: &str = "move a file to where it may remove it";
+
 /// The attempt for which no names are resolved.
 const PASSWORDS: &str = "read the passwords";
 
 fn enter(place: &Place, name: &str) {
     let other_threads = usize::from(name == OLD_THREAD);
     let own = (name == OWN_DIRECTORY).then(|| place.own_directory());
+    let removes = [OWN_FILE, FOREIGN_FILE, MOVED_FILE].contains(&name);
+    let removable = removes.then(|| place.own_directory());
     let needs = Needs {
         connect_ports: [place.ours].into(),
         // Names take all of /etc with them.
         names: name != PASSWORDS,
         write: own.into_iter().collect(),
+        remove: removable.into_iter().collect(),
         ..Needs::default()
     };
     let report = sandbox::apply(&needs, Threads::All);
@@ -323,6 +340,7 @@ fn parent() {
     let mut check = |name: &str, outside: End, inside: End| {
         for (side, expected) in [("outside", outside), ("inside", inside)] {
             fs::write(place.file(), "old").unwrap();
+            fs::write(place.own_directory().join("socket"), "").unwrap();
             let found = spawn(name, side, &place);
             println!("{name}, {side}: {found:?}");
             if found != expected {

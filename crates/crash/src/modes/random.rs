@@ -69,6 +69,10 @@ fn restore(home: &Home, old: &Files) -> Result<Files, CrashError> {
     let doing = || CrashError::doing("read the state directory");
     for entry in std::fs::read_dir(home.state_directory()).map_err(doing())? {
         let path = entry.map_err(doing())?.path();
+        // The directory of the status socket.
+        if path.is_dir() {
+            continue;
+        }
         let content = std::fs::read(&path).map_err(doing())?;
         now.push((path, content));
     }

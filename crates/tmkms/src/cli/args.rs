@@ -452,8 +452,11 @@ pub struct StatusArgs {
     #[allow(missing_docs)]
     pub config: ConfigFile,
     /// Print the whole status as one line of JSON
-    #[arg(long)]
+    #[arg(long, conflicts_with = "watch")]
     pub json: bool,
+    /// Show it on the whole terminal, anew each second, until q is typed
+    #[arg(long)]
+    pub watch: bool,
 }
 
 /// How to log.

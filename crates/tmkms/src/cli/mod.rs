@@ -40,8 +40,9 @@ pub type Outcome = Result<(), Failure>;
 /// # Errors
 /// [`Failure`] with the text to print.
 pub fn run(args: Args, out: &mut dyn Write) -> Outcome {
-    command(args.command, out)?;
-    Ok(out.flush()?)
+    let outcome = command(args.command, out);
+    out.flush()?;
+    outcome
 }
 
 fn command(command: Command, out: &mut dyn Write) -> Outcome {

@@ -1,11 +1,17 @@
 //! `tmkms status`: what the running signer does.
 
-use std::io::Write;
+pub(super) mod text;
+mod watch;
 
+use std::io::{self, Write};
+use std::path::Path;
+
+use self::text::{Colour, render};
 use super::args::StatusArgs;
 use super::{Failure, Outcome, config};
 use crate::observe::client::{self, Answer};
 use crate::observe::document::Verdict;
+use crate::observe::wants_colour;
 
 /// The exit code while a chain has no connected node. Not 2: that is a mistake in the arguments,
 /// and reserved in Docker's health checks.
@@ -16,16 +22,36 @@ pub(super) fn run(args: &StatusArgs, out: &mut dyn Write) -> Outcome {
     let config = config::load(&args.config.path)?;
     let socket = config.status_socket().ok_or_else(|| {
         Failure::new(format!(
-            "{} says [status] socket = \"off\": without a socket the signer cannot be asked",
+            "{} says [status] socket = \"off\": without a socket the signer cannot be \
+             asked. Remove that line and restart the signer",
             config.file.display()
         ))
     })?;
+    let colour = if wants_colour(&io::stdout()) {
+        Colour::On
+    } else {
+        Colour::Off
+    };
+    if args.watch {
+        return watch::run(|| told(&socket, colour));
+    }
     let Answer { text, document } = client::ask(&socket)?;
-    writeln!(out, "{text}")?;
-    out.flush()?;
+    if args.json {
+        writeln!(out, "{text}")?;
+    } else {
+        write!(out, "{}", render(&document, colour))?;
+    }
     match document.verdict {
         Verdict::Ready => Ok(()),
         Verdict::CannotSign => Err(Failure::Told(1)),
         Verdict::NotConnected => Err(Failure::Told(NOT_CONNECTED)),
+    }
+}
+
+/// A signer that is not there yet, or again, is no reason to end the view.
+fn told(socket: &Path, colour: Colour) -> String {
+    match client::ask(socket) {
+        Ok(answer) => render(&answer.document, colour),
+        Err(error) => format!("{error}\n"),
     }
 }

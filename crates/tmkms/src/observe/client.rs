@@ -1,10 +1,12 @@
 //! Asking a running process for its status.
 
 use std::io::{self, ErrorKind, Read as _};
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::document::{Document, FORMAT};
 use super::socket::connect;
@@ -25,6 +27,9 @@ pub enum AskError {
     /// Nobody listens.
     #[error("no signer runs here: the one that made {} has ended without removing it, so it was killed or crashed: see the end of its log", .0.display())]
     Abandoned(PathBuf),
+    /// Something else is there.
+    #[error("{} is not a socket, so no signer listens there: move it away and start the signer anew, or name another path, [status] socket = \"PATH\" in tmkms.toml", .0.display())]
+    NotASocket(PathBuf),
     /// It is somebody else's.
     #[error("{} may not be opened by this user: ask as the user that runs the signer, or as root", .0.display())]
     Denied(PathBuf),
@@ -61,14 +66,12 @@ pub struct Answer {
 /// [`AskError`].
 pub fn ask(path: &Path) -> Result<Answer, AskError> {
     let text = read(path).map_err(|source| classify(path, source))?;
+    let text = harmless(text.trim_end());
     let document = parse(&text).map_err(|reason| AskError::NotUnderstood {
         path: path.to_owned(),
         reason,
     })?;
-    Ok(Answer {
-        text: text.trim_end().to_owned(),
-        document,
-    })
+    Ok(Answer { text, document })
 }
 
 fn read(path: &Path) -> io::Result<String> {
@@ -83,13 +86,34 @@ fn classify(path: &Path, source: io::Error) -> AskError {
     let path = path.to_owned();
     match source.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory => AskError::NoSocket(path),
-        ErrorKind::ConnectionRefused => AskError::Abandoned(path),
+        ErrorKind::ConnectionRefused if is_socket(&path) => AskError::Abandoned(path),
+        ErrorKind::ConnectionRefused => AskError::NotASocket(path),
         ErrorKind::PermissionDenied => AskError::Denied(path),
         ErrorKind::InvalidData => AskError::NotUnderstood {
             path,
             reason: "it is not a text".to_owned(),
         },
         _ => AskError::Silent { path, source },
+    }
+}
+
+fn is_socket(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|found| found.file_type().is_socket())
+}
+
+/// Root may ask a signer that somebody has taken over: nothing that it says commands the terminal.
+/// What JSON escapes stays escaped.
+fn harmless(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).collect()
+}
+
+/// The same for texts as they are once JSON's escapes are undone.
+fn make_harmless(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = harmless(text),
+        Value::Array(items) => items.iter_mut().for_each(make_harmless),
+        Value::Object(fields) => fields.values_mut().for_each(make_harmless),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
@@ -102,7 +126,9 @@ fn parse(text: &str) -> Result<Document, String> {
     if format != FORMAT {
         return Err(format!("it has format {format}, not {FORMAT}"));
     }
-    serde_json::from_str(text).map_err(|e| e.to_string())
+    let mut value: Value = serde_json::from_str(text).map_err(|e| e.to_string())?;
+    make_harmless(&mut value);
+    serde_json::from_value(value).map_err(|e| e.to_string())
 }
 
 #[cfg(test)]
@@ -162,6 +188,16 @@ mod tests {
             let expected = format!("the answer from SOCKET is not understood ({reason}){tail}");
             assert_eq!(told(said), expected);
         }
+    }
+
+    #[test]
+    fn nothing_that_is_said_commands_the_terminal() {
+        let mut said = Source::default().document();
+        said.version = "1\u{1b}]0;title\u{7}\u{9b}2J".to_owned();
+        let text = harmless(&serde_json::to_string(&said).unwrap());
+        let read = parse(&text).unwrap();
+        assert_eq!(read.version, "1]0;title2J");
+        assert!(!text.contains(char::is_control), "{text}");
     }
 
     #[test]

@@ -276,3 +276,68 @@ impl Verdict {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chain(id: &str, state: ChainState) -> Chain {
+        Chain {
+            id: id.to_owned(),
+            key: Key::default(),
+            state,
+            why: None,
+            last_signed: None,
+            signatures: Signatures::default(),
+            refusals: Vec::new(),
+            last_refusal: None,
+            latency: Latency::default(),
+        }
+    }
+
+    fn node(chain: &str, state: NodeState) -> Node {
+        Node {
+            chain: chain.to_owned(),
+            address: "tcp://node:26659".to_owned(),
+            protocol_version: None,
+            contradicted: None,
+            state,
+            for_s: 0,
+            tries: 0,
+            trouble: None,
+        }
+    }
+
+    #[test]
+    fn one_connected_node_is_enough_for_its_chain_and_for_no_other() {
+        let chains = [chain("a", ChainState::Ready), chain("b", ChainState::Ready)];
+        let of_a = [
+            node("a", NodeState::Waiting),
+            node("a", NodeState::Connected),
+        ];
+        assert_eq!(Verdict::of(&chains, &of_a), Verdict::NotConnected);
+        assert_eq!(Verdict::of(&chains[..1], &of_a), Verdict::Ready);
+        let [waiting, _] = of_a;
+        assert_eq!(Verdict::of(&chains[..1], &[waiting]), Verdict::NotConnected);
+    }
+
+    #[test]
+    fn chain_that_signs_nothing_weighs_more_than_a_missing_node() {
+        for state in [ChainState::Waiting, ChainState::Stopped] {
+            let chains = [chain("a", ChainState::Ready), chain("b", state)];
+            assert_eq!(Verdict::of(&chains, &[]), Verdict::CannotSign);
+        }
+    }
+
+    #[test]
+    fn process_without_chains_is_ready() {
+        assert_eq!(Verdict::of(&[], &[]), Verdict::Ready);
+    }
+
+    #[test]
+    fn fields_of_a_later_version_are_passed_over() {
+        let text = r#"{"kind":"dns","text":"t","advice":"a","first_s":1,"last_s":0,"new":[1]}"#;
+        let trouble: Trouble = serde_json::from_str(text).unwrap();
+        assert_eq!(trouble.first_s, 1);
+    }
+}

@@ -12,7 +12,6 @@ use privval::{Canonical, Hrs, VoteType};
 
 use super::document;
 use super::latency::Histogram;
-use crate::session::Trouble;
 
 /// What a chain did since the start.
 #[derive(Debug, Default)]
@@ -38,6 +37,13 @@ struct Past {
     refusals: BTreeMap<&'static str, u64>,
     refused: Option<Refused>,
     obstacle: Option<(document::ChainState, String)>,
+}
+
+impl Past {
+    fn state(&self) -> document::ChainState {
+        let obstacle = self.obstacle.as_ref();
+        obstacle.map_or(document::ChainState::Ready, |(state, _)| *state)
+    }
 }
 
 #[derive(Debug)]
@@ -95,7 +101,10 @@ impl ChainRecord {
         if past.signed.is_none_or(|(last, _)| last < hrs) {
             past.signed = Some((hrs, Some(now)));
         }
-        past.obstacle = None;
+        // A chain that stopped stays so, though another node's signature may be recorded after.
+        if past.state() == document::ChainState::Waiting {
+            past.obstacle = None;
+        }
     }
 
     /// A signature that was given once more.
@@ -145,14 +154,11 @@ impl ChainRecord {
                 cause: (*cause).to_owned(),
                 count: *count,
             });
-        let (state, why) = match &past.obstacle {
-            Some((state, why)) => (*state, Some(why.clone())),
-            None => (document::ChainState::Ready, None),
-        };
+        let why = past.obstacle.as_ref().map(|(_, why)| why.clone());
         document::Chain {
             id: id.to_owned(),
             key: self.key.clone(),
-            state,
+            state: past.state(),
             why,
             last_signed,
             refusals: refusals.collect(),
@@ -204,126 +210,62 @@ fn step(hrs: Hrs) -> u8 {
     }
 }
 
-/// What became of the connection to a node.
-#[derive(Debug)]
-pub struct NodeRecord(Mutex<Link>);
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use privval::{ChainId, Height, Timestamp};
 
-#[derive(Debug)]
-struct Link {
-    state: document::NodeState,
-    /// Since when it is connected, or is not.
-    since: Instant,
-    tries: u64,
-    contradicted: Option<&'static str>,
-    trouble: Option<Seen>,
-}
-
-#[derive(Debug)]
-struct Seen {
-    kind: &'static str,
-    text: String,
-    advice: &'static str,
-    first: Instant,
-    last: Instant,
-}
-
-impl Default for NodeRecord {
-    fn default() -> Self {
-        Self(Mutex::new(Link {
-            state: document::NodeState::Dialling,
-            since: Instant::now(),
-            tries: 0,
-            contradicted: None,
-            trouble: None,
-        }))
-    }
-}
-
-impl NodeRecord {
-    /// It is dialled.
-    pub fn dialling(&self) {
-        let mut link = self.link();
-        link.state = document::NodeState::Dialling;
-        link.tries = link.tries.saturating_add(1);
+    fn precommit(height: i64) -> Canonical {
+        let timestamp = Timestamp {
+            seconds: 0,
+            nanos: 0,
+        };
+        let chain = ChainId::new("testnet-1").unwrap();
+        testnode::precommit(&chain, Height::try_from(height).unwrap(), timestamp)
     }
 
-    /// The connection stands.
-    pub fn connected(&self) {
-        let mut link = self.link();
-        link.state = document::NodeState::Connected;
-        link.since = Instant::now();
-        link.tries = 0;
-        link.contradicted = None;
+    fn told(record: &ChainRecord) -> document::Chain {
+        record.document("testnet-1", Instant::now())
     }
 
-    /// Something is wrong, though the attempt goes on.
-    pub fn trouble(&self, trouble: &Trouble) {
-        let text = trouble.to_string();
-        let now = Instant::now();
-        let mut link = self.link();
-        let known = link.trouble.as_ref().filter(|it| it.kind == trouble.kind());
-        let is_same = known.is_some_and(|it| it.last >= link.since);
-        let first = known.filter(|_| is_same).map_or(now, |it| it.first);
-        link.trouble = Some(Seen {
-            kind: trouble.kind(),
-            text,
-            advice: trouble.advice(),
-            first,
-            last: now,
-        });
-    }
-
-    /// There is no connection, and the next attempt comes after a pause.
-    pub fn waiting(&self) {
-        let now = Instant::now();
-        let mut link = self.link();
-        if link.state == document::NodeState::Connected {
-            link.since = now;
+    #[test]
+    fn signature_that_is_recorded_late_does_not_take_the_last_place_back() {
+        let record = ChainRecord::new(document::Key::default(), None);
+        for height in [1, 3, 2] {
+            record.signed(&precommit(height), &Took::default());
         }
-        link.state = document::NodeState::Waiting;
+        let told = told(&record);
+        assert_eq!(told.last_signed.unwrap().height, 3);
+        assert_eq!(
+            (told.signatures.precommits, told.latency.total.count),
+            (3, 3)
+        );
     }
 
-    /// The node speaks another version than configured.
-    pub fn contradicted(&self, why: &'static str) {
-        self.link().contradicted = Some(why);
-    }
-
-    /// All of it, with what tmkms.toml says of the node.
-    #[must_use]
-    pub fn document(&self, configured: &NodeName, now: Instant) -> document::Node {
-        let age = |at: Instant| now.saturating_duration_since(at).as_secs();
-        let link = self.link();
-        let trouble = link.trouble.as_ref().map(|seen| document::Trouble {
-            kind: seen.kind.to_owned(),
-            text: seen.text.clone(),
-            advice: seen.advice.to_owned(),
-            first_s: age(seen.first),
-            last_s: age(seen.last),
-        });
-        document::Node {
-            chain: configured.chain.clone(),
-            address: configured.address.clone(),
-            protocol_version: configured.protocol_version.clone(),
-            contradicted: link.contradicted.map(str::to_owned),
-            state: link.state,
-            for_s: age(link.since),
-            tries: link.tries,
-            trouble,
+    #[test]
+    fn waiting_ends_with_a_signature_and_a_stop_does_not() {
+        let record = ChainRecord::default();
+        for (cause, state) in [
+            ("conflict", document::ChainState::Ready),
+            ("no_past", document::ChainState::Waiting),
+            ("regression", document::ChainState::Waiting),
+            ("signed", document::ChainState::Ready),
+            ("store", document::ChainState::Stopped),
+            ("halted", document::ChainState::Stopped),
+            ("bug", document::ChainState::Stopped),
+        ] {
+            if cause == "signed" {
+                record.signed(&precommit(1), &Took::default());
+            } else {
+                assert_eq!(record.refused(cause, cause), 1);
+            }
+            assert_eq!(told(&record).state, state, "{cause}");
         }
+        assert_eq!(told(&record).why.as_deref(), Some("bug"));
+        assert_eq!(record.refused("bug", "again"), 2);
+        record.signed(&precommit(2), &Took::default());
+        let told = told(&record);
+        assert_eq!(told.state, document::ChainState::Stopped);
+        assert_eq!(told.last_refusal.unwrap().text, "again");
     }
-
-    fn link(&self) -> MutexGuard<'_, Link> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// What tmkms.toml says of a node.
-#[derive(Clone, Debug)]
-pub struct NodeName {
-    /// Its chain's id.
-    pub chain: String,
-    /// Its address.
-    pub address: String,
-    /// Its protocol version.
-    pub protocol_version: Option<String>,
 }

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::fs::{FlockOperation, Mode, OFlags, fchmod, flock, open};
+use rustix::io::Errno;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use rustix::net::{bind, connect as connect_to, listen, socket_with};
@@ -63,7 +64,7 @@ impl Socket {
         let directory = Directory::of(path).map_err(io)?;
         // Until the end of this function: of two that start at once, one finds the other's.
         let lock = File::open(directory.path).map_err(io)?;
-        flock(&lock, FlockOperation::LockExclusive).map_err(|e| io(e.into()))?;
+        wait_for(&lock).map_err(io)?;
         make_way(path)?;
         let listener = directory.listen().map_err(io)?;
         let metadata = fs::symlink_metadata(path).map_err(io)?;
@@ -132,6 +133,20 @@ fn stream() -> io::Result<OwnedFd> {
         SocketFlags::CLOEXEC,
         None,
     )?)
+}
+
+/// Others hold it for a moment. A start never hangs on whoever does not.
+fn wait_for(lock: &File) -> io::Result<()> {
+    const TRIES: u32 = 100;
+    const TRY_EVERY: Duration = Duration::from_millis(10);
+    for _ in 0..TRIES {
+        match flock(lock, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) => std::thread::sleep(TRY_EVERY),
+            other => return Ok(other?),
+        }
+    }
+    let text = "another process holds a lock on its directory";
+    Err(io::Error::new(ErrorKind::WouldBlock, text))
 }
 
 /// Removes a socket that nobody listens on.
@@ -257,6 +272,37 @@ mod tests {
         connect(&path, Duration::from_secs(5)).unwrap();
         drop(socket);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn of_two_that_start_at_once_one_has_it() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("status.sock");
+        for _ in 0..20 {
+            // A killed process was here before.
+            drop(UnixListener::bind(&path).unwrap());
+            let bound: Vec<_> = std::thread::scope(|scope| {
+                let starts: Vec<_> = (0..4)
+                    .map(|_| scope.spawn(|| Socket::bind(&path)))
+                    .collect();
+                starts.into_iter().map(|it| it.join().unwrap()).collect()
+            });
+            assert_eq!(bound.iter().filter(|it| it.is_ok()).count(), 1, "{bound:?}");
+            connect(&path, Duration::from_secs(5)).unwrap();
+        }
+    }
+
+    #[test]
+    fn directory_that_somebody_keeps_locked_is_given_up_on() {
+        let home = tempfile::tempdir().unwrap();
+        let lock = File::open(home.path()).unwrap();
+        flock(&lock, FlockOperation::LockExclusive).unwrap();
+        let error = Socket::bind(&home.path().join("status.sock")).unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.contains("another process holds a lock on its directory;"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::document::{Document, FORMAT, Tunnel, Verdict};
-use super::record::{NodeName, NodeRecord};
+use super::link::{NodeName, NodeRecord};
 use crate::date::utc_date;
 use crate::session::Node;
 use crate::signer::Chain;

@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn accepting_and_writing_are_allowed_to_those_who_need_them() {
+    fn accepting_writing_and_removing_are_allowed_to_those_who_need_them() {
         let accepts = Needs {
             accept: true,
             ..needs()
@@ -202,10 +202,20 @@ mod tests {
             write: ["/tmp".into()].into(),
             ..needs()
         };
-        for (number, who) in [(libc::SYS_accept4, accepts), (libc::SYS_renameat2, writes)] {
+        let removes = Needs {
+            remove: ["/tmp".into()].into(),
+            ..needs()
+        };
+        for (number, who) in [
+            (libc::SYS_accept4, &accepts),
+            (libc::SYS_renameat2, &writes),
+            (libc::SYS_unlinkat, &writes),
+            (libc::SYS_unlinkat, &removes),
+        ] {
             assert_eq!(answer(&needs(), number, &[]), REFUSE);
-            assert_eq!(answer(&who, number, &[]), ALLOW);
+            assert_eq!(answer(who, number, &[]), ALLOW);
         }
+        assert_eq!(answer(&removes, libc::SYS_renameat2, &[]), REFUSE);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use privval::{Height, Version};
 use secret_connection::Identity;
 
 use crate::config::{TcpAddress, UnixSocket};
-use crate::observe::record::NodeRecord;
+use crate::observe::link::NodeRecord;
 use crate::signer::Chain;
 
 /// How long a node may be silent, unless configured. It pings every 3.3 s.

@@ -30,4 +30,5 @@ mod softsign_import;
 mod softsign_keygen;
 mod start;
 mod state;
+mod status;
 mod transcript;

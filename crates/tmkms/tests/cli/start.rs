@@ -129,7 +129,7 @@ fn a_second_signer_with_the_same_key_and_a_state_of_its_own_does_not_start() {
     let _node = node(&home);
     let mut signer = Signer::start(&home, &[]);
     signer.wait_for("starting up");
-    home.must("cp -r kms copy && rm copy/state/*");
+    home.must("cp -r kms copy && rm -r copy/state/*");
     let second = home.tmkms(&["start", "-c", "copy/tmkms.toml"]);
     assert_eq!(second.code, 1);
     let text = format!(

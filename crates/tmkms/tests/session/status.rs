@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use testnode::Listener;
@@ -250,7 +251,7 @@ fn without_a_socket_there_is_none() {
     assert!(!socket(&home).exists() && !socket(&home).parent().unwrap().exists());
     let (code, _, stderr) = command(&home);
     let expected = format!(
-        "error: {} says [status] socket = \"off\": without a socket the signer cannot be asked\n",
+        "error: {} says [status] socket = \"off\": without a socket the signer cannot be asked. Remove that line and restart the signer\n",
         home.path("tmkms.toml").display()
     );
     assert_eq!((code, stderr), (1, expected));
@@ -270,17 +271,65 @@ fn signer_that_lets_heights_pass_cannot_sign_yet() {
 }
 
 #[test]
+fn chain_whose_state_cannot_be_written_cannot_sign_until_a_restart() {
+    let rig = Rig::new();
+    let mut asker = rig.accept();
+    asker.sign(&prevote(1, "a"));
+    // A backup tool, say, put another file in its place.
+    let file = rig.home.state_file(CHAIN);
+    std::fs::rename(&file, rig.home.path("state/moved.json")).unwrap();
+    std::fs::write(&file, "").unwrap();
+    asker.refused(&precommit(1, "a"));
+    let document = status_when(&rig.home, |it| it.verdict == Verdict::CannotSign);
+    let chain = &document.chains[0];
+    assert_eq!(chain.state, ChainState::Stopped);
+    let why = chain.why.as_deref().unwrap();
+    assert!(
+        why.starts_with("nothing was signed because the state could not be written"),
+        "{why}"
+    );
+    assert_eq!(command(&rig.home).0, 1);
+}
+
+#[test]
 fn clients_that_never_read_do_not_delay_a_signature() {
     let rig = Rig::new();
     let mut asker = rig.accept();
     let path = socket(&rig.home);
-    let flood: Vec<_> = (0..8)
-        .map(|_| std::os::unix::net::UnixStream::connect(&path).unwrap())
-        .collect();
-    for height in 1..=200 {
+    let connect = || std::os::unix::net::UnixStream::connect(&path).unwrap();
+    let silent: Vec<_> = (0..8).map(|_| connect()).collect();
+    for height in 1..=100 {
         asker.sign(&precommit(height, "a"));
     }
-    let document = status_when(&rig.home, |it| it.chains[0].signatures.precommits == 200);
-    assert_eq!(document.chains[0].latency.total.count, 200);
-    drop(flood);
+    status_when(&rig.home, |it| it.chains[0].signatures.precommits == 100);
+    drop(silent);
+}
+
+#[test]
+fn whoever_asks_while_it_signs_gets_whole_answers_that_only_grow() {
+    let rig = Rig::new();
+    let mut asker = rig.accept();
+    let done = AtomicBool::new(false);
+    let asked = std::thread::scope(|scope| {
+        let ask_on = || {
+            let mut last = 0;
+            let mut count = 0_u32;
+            while !done.load(Ordering::SeqCst) {
+                let document = ask(&socket(&rig.home)).unwrap().document;
+                let signed = document.chains[0].signatures.precommits;
+                assert!(signed >= last, "{signed} after {last}");
+                (last, count) = (signed, count + 1);
+            }
+            count
+        };
+        let askers: Vec<_> = (0..3).map(|_| scope.spawn(ask_on)).collect();
+        let deadline = Instant::now() + Duration::from_millis(500);
+        let heights = (1..).take_while(|_| Instant::now() < deadline);
+        for height in heights {
+            asker.sign(&precommit(height, "a"));
+        }
+        done.store(true, Ordering::SeqCst);
+        askers.into_iter().map(|it| it.join().unwrap()).sum::<u32>()
+    });
+    assert!(asked > 3, "{asked}");
 }

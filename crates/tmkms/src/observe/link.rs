@@ -1,0 +1,169 @@
+//! What is remembered of the connection to a node.
+//!
+//! Invariant: as in [`record`](super::record), nothing here waits for I/O.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use super::document;
+use crate::session::Trouble;
+
+/// What became of the connection to a node.
+#[derive(Debug)]
+pub struct NodeRecord(Mutex<Link>);
+
+#[derive(Debug)]
+struct Link {
+    state: document::NodeState,
+    /// Since when it is connected, or is not.
+    since: Instant,
+    tries: u64,
+    contradicted: Option<&'static str>,
+    trouble: Option<Seen>,
+}
+
+#[derive(Debug)]
+struct Seen {
+    kind: &'static str,
+    text: String,
+    advice: &'static str,
+    first: Instant,
+    last: Instant,
+}
+
+impl Default for NodeRecord {
+    fn default() -> Self {
+        Self(Mutex::new(Link {
+            state: document::NodeState::Dialling,
+            since: Instant::now(),
+            tries: 0,
+            contradicted: None,
+            trouble: None,
+        }))
+    }
+}
+
+impl NodeRecord {
+    /// It is dialled.
+    pub fn dialling(&self) {
+        let mut link = self.link();
+        link.state = document::NodeState::Dialling;
+        link.tries = link.tries.saturating_add(1);
+    }
+
+    /// The connection stands.
+    pub fn connected(&self) {
+        let mut link = self.link();
+        link.state = document::NodeState::Connected;
+        link.since = Instant::now();
+        link.tries = 0;
+        link.contradicted = None;
+    }
+
+    /// Something is wrong, though the attempt goes on.
+    pub fn trouble(&self, trouble: &Trouble) {
+        let text = trouble.to_string();
+        let now = Instant::now();
+        let mut link = self.link();
+        let known = link.trouble.as_ref().filter(|it| it.kind == trouble.kind());
+        let is_same = known.is_some_and(|it| it.last >= link.since);
+        let first = known.filter(|_| is_same).map_or(now, |it| it.first);
+        link.trouble = Some(Seen {
+            kind: trouble.kind(),
+            text,
+            advice: trouble.advice(),
+            first,
+            last: now,
+        });
+    }
+
+    /// There is no connection, and the next attempt comes after a pause.
+    pub fn waiting(&self) {
+        let now = Instant::now();
+        let mut link = self.link();
+        if link.state == document::NodeState::Connected {
+            link.since = now;
+        }
+        link.state = document::NodeState::Waiting;
+    }
+
+    /// The node speaks another version than configured.
+    pub fn contradicted(&self, why: &'static str) {
+        self.link().contradicted = Some(why);
+    }
+
+    /// All of it, with what tmkms.toml says of the node.
+    #[must_use]
+    pub fn document(&self, configured: &NodeName, now: Instant) -> document::Node {
+        let age = |at: Instant| now.saturating_duration_since(at).as_secs();
+        let link = self.link();
+        let trouble = link.trouble.as_ref().map(|seen| document::Trouble {
+            kind: seen.kind.to_owned(),
+            text: seen.text.clone(),
+            advice: seen.advice.to_owned(),
+            first_s: age(seen.first),
+            last_s: age(seen.last),
+        });
+        document::Node {
+            chain: configured.chain.clone(),
+            address: configured.address.clone(),
+            protocol_version: configured.protocol_version.clone(),
+            contradicted: link.contradicted.map(str::to_owned),
+            state: link.state,
+            for_s: age(link.since),
+            tries: link.tries,
+            trouble,
+        }
+    }
+
+    fn link(&self) -> MutexGuard<'_, Link> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What tmkms.toml says of a node.
+#[derive(Clone, Debug)]
+pub struct NodeName {
+    /// Its chain's id.
+    pub chain: String,
+    /// Its address.
+    pub address: String,
+    /// Its protocol version.
+    pub protocol_version: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trouble_is_dated_from_its_first_time_since_the_connection_was_lost() {
+        let record = NodeRecord::default();
+        let name = NodeName {
+            chain: String::new(),
+            address: String::new(),
+            protocol_version: None,
+        };
+        let told = || record.document(&name, Instant::now());
+        let fail = || {
+            record.dialling();
+            record.waiting();
+            record.trouble(&Trouble::Refused);
+            let link = record.link();
+            let seen = link.trouble.as_ref().unwrap();
+            (seen.first, seen.last, link.since)
+        };
+        let start = record.link().since;
+        let (first, _, _) = fail();
+        let (same, later, since) = fail();
+        assert!(same == first && later > first && since == start);
+        assert_eq!(told().tries, 2);
+        record.connected();
+        assert_eq!(
+            (told().state, told().tries),
+            (document::NodeState::Connected, 0)
+        );
+        let (new, _, since) = fail();
+        assert!(new > later && since > start && since <= new);
+    }
+}
