@@ -149,6 +149,13 @@ impl Netstack {
         Some(Arc::clone(&connection.bell))
     }
 
+    /// Wakes who waits for the connection, to look again.
+    pub(crate) fn ring(&mut self, id: ConnectionId) {
+        if let Some(bell) = self.bell(id) {
+            self.rung.push(bell);
+        }
+    }
+
     /// Our end and the other.
     pub(crate) fn ends(&self, id: ConnectionId) -> Option<(SocketAddr, SocketAddr)> {
         self.connections.get(&id).map(|c| (c.local, c.remote))
@@ -209,6 +216,16 @@ impl Netstack {
             let handle = connection.handle;
             self.socket(handle).abort();
         }
+    }
+
+    /// Resets all connections and rings everybody.
+    pub(crate) fn abort_all(&mut self) {
+        let ids: Vec<ConnectionId> = self.connections.keys().copied().collect();
+        for id in ids {
+            self.abort(id);
+        }
+        let bells = self.listeners.values().map(|l| Arc::clone(&l.bell));
+        self.rung.extend(bells);
     }
 
     /// Nobody holds the connection any more: what was written is still delivered, unless bytes

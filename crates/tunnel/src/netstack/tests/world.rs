@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use smoltcp::wire::{Ipv4Packet, TcpPacket};
+
 use super::super::{ConnectionId, Netstack, Progress, SplitMix, Wire};
 
 pub(super) const PORT: u16 = 26659;
@@ -43,6 +45,8 @@ pub(super) struct World {
     pub(super) link: Link,
     pub(super) sides: [Netstack; 2],
     pub(super) sent: usize,
+    /// Of 1,000 packets so many get another TCP header, with checksums that fit.
+    pub(super) lies: u64,
     /// The packets that were sent, from which side, when asked for.
     pub(super) tap: Option<Vec<(usize, Vec<u8>)>>,
     under_way: BTreeMap<(Instant, u64), (usize, Vec<u8>)>,
@@ -73,6 +77,7 @@ impl World {
             link,
             sides,
             sent: 0,
+            lies: 0,
             tap: None,
             under_way: BTreeMap::new(),
             random,
@@ -126,7 +131,11 @@ impl World {
             let jitter = Duration::from_micros(self.random.next() % jitter_us);
             let at = self.now + self.link.delay + jitter;
             let n = self.random.next();
-            self.under_way.insert((at, n), (1 - from, packet.to_vec()));
+            let mut packet = packet.to_vec();
+            if self.random.next() % 1000 < self.lies {
+                lie(&mut packet, &mut self.random);
+            }
+            self.under_way.insert((at, n), (1 - from, packet));
         }
     }
 
@@ -204,5 +213,24 @@ impl Wire for Out {
 
     fn packet(&mut self, packet: &[u8]) {
         self.1.push(packet.to_vec());
+    }
+}
+
+/// Changes bytes behind the ports, mostly small ones and in the sequence numbers, and makes the
+/// checksums right again.
+fn lie(packet: &mut [u8], random: &mut SplitMix) {
+    for _ in 0..=random.next() % 3 {
+        let at = 24 + usize::try_from(random.next() % 20).unwrap();
+        let change = [1, 255, random.next().to_le_bytes()[0]];
+        let change = change[usize::try_from(random.next() % 3).unwrap()];
+        if let Some(byte) = packet.get_mut(at) {
+            *byte = byte.wrapping_add(change);
+        }
+    }
+    if let Ok(mut ip) = Ipv4Packet::new_checked(packet) {
+        let (source, destination) = (ip.src_addr().into(), ip.dst_addr().into());
+        if let Ok(mut tcp) = TcpPacket::new_checked(ip.payload_mut()) {
+            tcp.fill_checksum(&source, &destination);
+        }
     }
 }
