@@ -18,15 +18,19 @@ mod failure;
 mod files;
 mod genesis;
 mod home;
+mod http;
 mod init;
+mod join;
 mod keys;
 mod listener;
 mod node_config;
 mod remote;
 mod restart;
+mod rpc;
 mod sekaid;
 mod signals;
 mod start;
+mod status;
 mod supervise;
 mod version;
 mod wait;
@@ -60,6 +64,8 @@ fn run(command: Command) -> Outcome {
         Command::AddGenesisAccount(args) => genesis::add_account(&args),
         Command::GentxClaim(args) => genesis::claim(&args),
         Command::Start(args) => start::run(&args),
+        Command::Join(args) => join::run(&args),
+        Command::Status(args) => status::run(&args),
         Command::Stop(args) => wait::stop(&args),
         Command::Wait(args) => wait::run(&args),
         Command::RemoteSigner(RemoteSigner::Enable(args)) => remote_enable(args),
