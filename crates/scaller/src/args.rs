@@ -215,7 +215,7 @@ pub(crate) struct StatusArgs {
     /// The node's RPC
     #[arg(long, value_name = "ADDRESS", default_value = "http://localhost:26657")]
     pub(crate) rpc: String,
-    /// Interx
+    /// Interx; empty to leave it out
     #[arg(
         long,
         value_name = "ADDRESS",

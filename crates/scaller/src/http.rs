@@ -147,9 +147,15 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
-            let mut request = [0; 200];
-            let _ = stream.read(&mut request).unwrap();
-            stream.write_all(answer).unwrap();
+            // All of the request: closing before that would be a reset.
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).unwrap();
+                request.extend(byte);
+            }
+            // Whoever has read enough may close.
+            let _ = stream.write_all(answer);
         });
         Server {
             host: "127.0.0.1".to_owned(),

@@ -28,6 +28,7 @@ mod remote;
 mod restart;
 mod rpc;
 mod sekaid;
+mod settings;
 mod signals;
 mod start;
 mod status;

@@ -34,7 +34,10 @@ fn row(name: &'static str, status: &'static str, detail: impl Into<String>) -> R
 pub(crate) fn run(args: &StatusArgs) -> Outcome {
     let rpc = Rpc::new(Server::parse(&args.rpc).map_err(Failure::new)?, PATIENCE);
     let status = rpc.call("/status");
-    let mut rows = vec![node(&status), interx(&args.interx)];
+    let mut rows = vec![node(&status)];
+    if !args.interx.is_empty() {
+        rows.push(interx(&args.interx));
+    }
     if let Ok(status) = &status {
         rows.push(peers(&rpc));
         rows.extend(identity(status));

@@ -42,7 +42,7 @@ fn the_guides_steps_by_hand_are_finished_without_a_question() {
     home.fake("exit 0");
     let text = home.ok(&["start"]);
     assert!(
-        text.contains("has signed here. If the signer has it too"),
+        text.contains("is a validator's. If the signer has it too"),
         "{text}"
     );
     home.ok(&ENABLE);

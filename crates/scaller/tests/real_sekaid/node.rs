@@ -36,13 +36,23 @@ impl Node {
 
     /// The only validator of a new chain, by the guide's commands.
     pub(crate) fn genesis() -> Self {
+        let node = Self::unclaimed();
+        node.claim();
+        node
+    }
+
+    /// The same before it is the validator.
+    pub(crate) fn unclaimed() -> Self {
         let node = Self::empty();
         node.ok(&["init", "--chain-id", CHAIN_ID, "--moniker", "Genesis"]);
         node.ok(&["keys-add", "--name", "genesis", "--no-backup"]);
         node.ok(&["add-genesis-account", "--name", "genesis"]);
-        node.ok(&["gentx-claim", "--name", "genesis", "--moniker", "Genesis"]);
         node.configure();
         node
+    }
+
+    pub(crate) fn claim(&self) {
+        self.ok(&["gentx-claim", "--name", "genesis", "--moniker", "Genesis"]);
     }
 
     /// Free ports and short timeouts.

@@ -180,8 +180,11 @@ fn every_block_was_signed_once(node: &Node, signed: u64) {
 
 #[test]
 fn a_signer_that_comes_late_or_restarts_is_waited_for() {
-    let node = Node::genesis();
+    let node = Node::unclaimed();
     node.ok(&["remote-signer", "enable", "--listen", &node.signer_address]);
+    // The seat is claimed with the signer's key, not with the decoy that sekaid writes for it.
+    node.claim();
+    assert!(node.path("config/priv_validator_key.json").exists());
     let config = set_up_signer(&node, &node.path("signer-bundle"), "nothing was signed yet");
     let signer = Signer::start(&tmkms(), &config);
     let mut scaller = node.start();
