@@ -77,6 +77,11 @@ fn copy_and_remove(from: &Path, to: &Path) -> io::Result<()> {
     fs::remove_file(from)
 }
 
+/// Removes what an interrupted move to a name has left beside it.
+pub(crate) fn remove_part(to: &Path) -> io::Result<()> {
+    remove_if_there(&part_of(to))
+}
+
 /// The name of a copy that is not whole yet.
 fn part_of(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
@@ -85,7 +90,7 @@ fn part_of(path: &Path) -> PathBuf {
 }
 
 /// Removes a file that may be gone already.
-pub(crate) fn remove_if_there(path: &Path) -> io::Result<()> {
+fn remove_if_there(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),

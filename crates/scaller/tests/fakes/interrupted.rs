@@ -93,6 +93,19 @@ impl Scene {
         words.map(str::to_owned).to_vec()
     }
 
+    /// Takes an `enable` back that nobody has made use of.
+    fn take_back(&self) -> Vec<String> {
+        let height = SIGNED.to_string();
+        let words = [
+            "remote-signer",
+            "disable",
+            "--signer-stopped",
+            "--height",
+            &height,
+        ];
+        words.map(str::to_owned).to_vec()
+    }
+
     fn secrets(&self) -> usize {
         let beyond = if self.bundle.starts_with(&self.home.root) || !self.bundle.exists() {
             0
@@ -141,7 +154,8 @@ fn with_fault(scene: &Scene, words: &[String], call: &str, fault: &str, number: 
     let inject = format!("inject={call}:{fault}:when={number}");
     let strace = ["strace", "-qq", "-o", "/dev/null", "-e", &inject];
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let output = scene.home.wrapped(&strace, &words).output().unwrap();
+    let output = scene.home.wrapped(&strace, &words).output();
+    let output = output.expect("strace, of the package of that name, is run");
     let text = said(&output);
     assert!(!text.contains("strace:"), "{text}");
     assert!(!text.contains("panicked"), "{text}");
@@ -153,6 +167,7 @@ fn every_fault(
     elsewhere: bool,
     prepare: impl Fn(&Scene),
     words: impl Fn(&Scene) -> Vec<String>,
+    finish: impl Fn(&Scene) -> Vec<String>,
     before: u64,
     done: impl Fn(&Scene, &str),
 ) -> u32 {
@@ -176,6 +191,7 @@ fn every_fault(
                 scene.check(before, &when);
                 scene.sekaid_starts();
                 scene.check(before, &when);
+                let words = finish(&scene);
                 let output = scene
                     .home
                     .command(&words.iter().map(String::as_str).collect::<Vec<_>>())
@@ -216,6 +232,13 @@ fn is_disabled(scene: &Scene, when: &str) {
     );
 }
 
+fn is_taken_back(scene: &Scene, when: &str) {
+    assert_eq!(scene.secrets(), 1, "{when}");
+    assert!(scene.node_can_sign(), "{when}");
+    let signed = scene.home.height("data/priv_validator_state.json");
+    assert_eq!(signed, SIGNED, "{when}");
+}
+
 fn enabled_and_started(scene: &Scene) {
     let words = scene.enable();
     scene
@@ -226,14 +249,28 @@ fn enabled_and_started(scene: &Scene) {
 
 #[test]
 fn an_interrupted_enable_leaves_one_place_and_is_finished_by_the_next() {
-    let reached = every_fault(false, |_| {}, Scene::enable, SIGNED, is_enabled);
+    let reached = every_fault(
+        false,
+        |_| {},
+        Scene::enable,
+        Scene::enable,
+        SIGNED,
+        is_enabled,
+    );
     assert!(reached > 50, "only {reached} faults were reached");
     println!("enable: {reached} faults");
 }
 
 #[test]
 fn an_interrupted_enable_to_another_disk_is_finished_too() {
-    let reached = every_fault(true, |_| {}, Scene::enable, SIGNED, is_enabled);
+    let reached = every_fault(
+        true,
+        |_| {},
+        Scene::enable,
+        Scene::enable,
+        SIGNED,
+        is_enabled,
+    );
     assert!(reached > 50, "only {reached} faults were reached");
     println!("enable to another disk: {reached} faults");
 }
@@ -243,6 +280,7 @@ fn an_interrupted_disable_never_signs_below_the_signers_mark() {
     let reached = every_fault(
         false,
         enabled_and_started,
+        Scene::disable,
         Scene::disable,
         REMOTE,
         is_disabled,
@@ -257,9 +295,26 @@ fn an_interrupted_disable_from_another_disk_is_finished_too() {
         true,
         enabled_and_started,
         Scene::disable,
+        Scene::disable,
         REMOTE,
         is_disabled,
     );
     assert!(reached > 50, "only {reached} faults were reached");
     println!("disable from another disk: {reached} faults");
+}
+
+#[test]
+fn an_interrupted_enable_can_be_taken_back() {
+    for elsewhere in [false, true] {
+        let reached = every_fault(
+            elsewhere,
+            |_| {},
+            Scene::enable,
+            Scene::take_back,
+            SIGNED,
+            is_taken_back,
+        );
+        assert!(reached > 50, "only {reached} faults were reached");
+        println!("enable, taken back: {reached} faults");
+    }
 }

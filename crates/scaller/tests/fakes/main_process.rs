@@ -9,16 +9,15 @@ use crate::home::{Home, said};
 
 const SOON: Duration = Duration::from_secs(20);
 
-/// A namespace of processes in which the command is number 1.
-const CONTAINER: [&str; 7] = [
-    "unshare",
-    "--user",
-    "--map-root-user",
-    "--pid",
-    "--fork",
-    "--kill-child",
-    "--mount-proc",
-];
+/// A namespace of processes in which the command is number 1. Whoever is not root needs one of
+/// users around it.
+fn container() -> Vec<&'static str> {
+    let mut words = vec!["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"];
+    if !rustix::process::geteuid().is_root() {
+        words.extend(["--user", "--map-root-user"]);
+    }
+    words
+}
 
 #[test]
 fn children_of_others_are_reaped() {
@@ -29,7 +28,7 @@ fn children_of_others_are_reaped() {
          for f in /proc/[0-9]*/stat; do read -r line < $f && case \"$line\" in *') Z '*) \
          echo dead: $line;; esac; done\nexit 4",
     );
-    let output = home.wrapped(&CONTAINER, &["start"]).output().unwrap();
+    let output = home.wrapped(&container(), &["start"]).output().unwrap();
     let text = said(&output);
     assert_eq!(output.status.code(), Some(4), "{text}");
     assert!(text.contains("main process: 1"), "{text}");
@@ -40,7 +39,7 @@ fn children_of_others_are_reaped() {
 fn a_mnemonic_is_not_shown_to_a_containers_log() {
     let home = Home::new();
     home.fake("echo ran; exit 0");
-    let output = home.wrapped(&CONTAINER, &["keys-add"]).output().unwrap();
+    let output = home.wrapped(&container(), &["keys-add"]).output().unwrap();
     let text = said(&output);
     assert!(!output.status.success(), "{text}");
     assert!(
@@ -81,6 +80,9 @@ fn what_keeps_sekaid_from_starting_is_in_the_log_and_the_container_stays() {
         "{text}"
     );
     main.wait_for_output("config.toml: TOML parse error", SOON);
+    // Nor does an order that cannot be read end it.
+    home.write(".scaller/start.json", "{");
+    main.wait_for_output("start.json is damaged", SOON);
     until("the main process stays", SOON, || {
         main.is_running().then_some(())
     });
