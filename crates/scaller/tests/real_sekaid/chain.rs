@@ -71,6 +71,23 @@ fn status_tells_of_the_node(node: &Node) {
 }
 
 #[test]
+fn an_interrupted_init_is_finished_with_the_keys_that_it_has() {
+    let node = Node::empty();
+    node.ok(&["init"]);
+    let key = node.key();
+    std::fs::remove_file(node.path("config/genesis.json")).unwrap();
+    let text = node.refused(&["start"]);
+    assert!(text.contains("holds no node yet"), "{text}");
+    let text = node.ok(&["init"]);
+    assert!(text.contains("Made a node of chain testnet-1"), "{text}");
+    assert_eq!(node.key(), key);
+    std::fs::write(node.path("config/genesis.json"), "{\"chain_id\"").unwrap();
+    let text = node.refused(&["init"]);
+    assert!(text.contains("genesis.json is damaged"), "{text}");
+    assert_eq!(node.key(), key);
+}
+
+#[test]
 fn a_mnemonic_is_shown_once_and_is_on_no_disk() {
     let node = Node::empty();
     node.ok(&["init"]);

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use interop::{ConfigFile, Signer, run, tmkms};
+use interop::{ConfigFile, Signer, run, tmkms, wait_for_height};
 
 use crate::node::{CHAIN_ID, Node, SOON, files_with};
 
@@ -220,4 +220,27 @@ fn a_taken_port_is_said_before_sekaid_starts() {
         !text.contains("starting node"),
         "sekaid was started:\n{text}"
     );
+}
+
+#[test]
+fn a_unix_socket_that_sekaid_left_behind_is_no_hindrance() {
+    let mut node = Node::genesis();
+    let socket = node.dir.path().join("signer.sock");
+    node.signer_address = format!("unix://{}", socket.display());
+    node.ok(&["remote-signer", "enable", "--listen", &node.signer_address]);
+    let config = set_up_signer(&node, &node.path("signer-bundle"), "nothing was signed yet");
+    let signer = Signer::start(&tmkms(), &config);
+    let mut reached = 0;
+    for _ in 0..2 {
+        let mut scaller = node.start();
+        reached = wait_for_height(node.rpc, &mut scaller, reached + 4);
+        scaller.wait_for_output("a signer is connected to sekaid", SOON);
+        scaller.terminate();
+        assert!(
+            socket.exists(),
+            "sekaid removes its socket now: nothing is tested here"
+        );
+    }
+    signer.stop();
+    println!("a signer on a Unix socket, node started twice: {reached} blocks");
 }
