@@ -36,6 +36,18 @@ fn children_of_others_are_reaped() {
 }
 
 #[test]
+fn a_signal_to_the_main_process_reaches_sekaid() {
+    let home = Home::new();
+    // The kernel gives process 1 only signals that it handles.
+    home.fake("trap 'echo got it; exit 5' TERM; kill -TERM 1; while :; do sleep 0.05; done");
+    let command = ["start", "--restart", "always"];
+    let output = home.wrapped(&container(), &command).output().unwrap();
+    let text = said(&output);
+    assert_eq!(output.status.code(), Some(5), "{text}");
+    assert_eq!(text.matches("got it").count(), 1, "{text}");
+}
+
+#[test]
 fn a_mnemonic_is_not_shown_to_a_containers_log() {
     let home = Home::new();
     home.fake("echo ran; exit 0");

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
 use interop::{ConfigFile, Process, Rpc, fast_chain, free_port, wait_for_height};
@@ -158,6 +158,11 @@ impl Drop for Node {
             let _ = kill_process(pid, Signal::KILL);
         }
     }
+}
+
+/// What sekaid ends with after SIGTERM: two of its own parts handle it, and the first one wins.
+pub(crate) fn is_end_by_sigterm(status: ExitStatus) -> bool {
+    matches!(status.code(), Some(0 | 143))
 }
 
 /// Both outputs of a command.
