@@ -27,6 +27,11 @@ pub(crate) enum Command {
     GentxClaim(ClaimArgs),
     /// Run sekaid, supervised; inside a container that waits, let its main process run it
     Start(StartArgs),
+    /// Make a node of a network that exists, and start it; the mnemonic of its account comes from
+    /// standard input
+    Join(JoinArgs),
+    /// Show how the node is, and what is around it
+    Status(StatusArgs),
     /// End the sekaid that `start` handed over to `wait`; the container stays
     Stop(HomeArgs),
     /// Wait for commands, as a container's main process, and run sekaid once `start` asks for it
@@ -164,4 +169,57 @@ pub(crate) struct StartArgs {
     /// ends without a failure. Waiting for a signer does not count
     #[arg(long, value_name = "N|always", default_value = "0")]
     pub(crate) restart: Policy,
+}
+
+/// `join`.
+#[derive(Debug, Parser)]
+pub(crate) struct JoinArgs {
+    /// The RPC of a node of the network: HOST:PORT, or http://HOST:PORT
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) rpc_node: String,
+    #[command(flatten)]
+    pub(crate) home: HomeArgs,
+    /// The node's name among its peers
+    #[arg(long, value_name = "NAME", default_value = "node")]
+    pub(crate) moniker: String,
+    /// The chain; a mistake if the network is another. Without it: whatever the network is
+    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
+    pub(crate) chain_id: String,
+    /// Begin from a snapshot of the network instead of its first block
+    #[arg(long)]
+    pub(crate) statesync: bool,
+    /// Which states are kept
+    #[arg(long, value_name = "MODE", default_value = "default",
+        value_parser = ["default", "nothing", "everything", "custom"])]
+    pub(crate) prune: String,
+    /// More settings for config.toml and app.toml: a file with lines as "config.p2p.pex" = false
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Start the node afterwards
+    #[arg(long, value_name = "BOOL", default_value_t = true, default_missing_value = "true",
+        num_args = 0..=1, require_equals = true, action = clap::ArgAction::Set)]
+    pub(crate) start: bool,
+    /// How many blocks there are between two snapshots of the network
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub(crate) snapshot_interval: i64,
+    /// Have the node wait for a remote signer, with its own key taken out; no mnemonic is read
+    #[arg(long)]
+    pub(crate) remote_signer: bool,
+}
+
+/// `status`.
+#[derive(Debug, Parser)]
+pub(crate) struct StatusArgs {
+    #[command(flatten)]
+    pub(crate) home: HomeArgs,
+    /// The node's RPC
+    #[arg(long, value_name = "ADDRESS", default_value = "http://localhost:26657")]
+    pub(crate) rpc: String,
+    /// Interx; empty to leave it out
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        default_value = "http://proxy.local:8080"
+    )]
+    pub(crate) interx: String,
 }

@@ -4,12 +4,13 @@
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
-use std::path::Path;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown};
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 use tempfile::NamedTempFile;
+use zeroize::Zeroizing;
 
 /// Who may read a new file.
 pub(crate) const SECRET: u32 = 0o600;
@@ -44,38 +45,80 @@ pub(crate) fn move_to(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 fn copy_and_remove(from: &Path, to: &Path) -> io::Result<()> {
-    let content = zeroize::Zeroizing::new(fs::read(from)?);
+    if to.try_exists()? {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    let content = Zeroizing::new(fs::read(from)?);
     let old = fs::metadata(from)?;
-    let owner = (old.uid(), old.gid());
-    let file = temporary(parent(to), &content, old.mode() & 0o7777, owner)?;
-    file.persist_noclobber(to).map_err(|error| error.error)?;
-    sync_directory(parent(to))?;
-    let copied = zeroize::Zeroizing::new(fs::read(to)?);
+    // Always the same name, so that what an interruption leaves there is found again.
+    let part = part_of(to);
+    remove_if_there(&part)?;
+    let mut file = File::options()
+        .write(true)
+        .create_new(true)
+        .mode(SECRET)
+        .open(&part)?;
+    file.write_all(&content)?;
+    take_after(&file, old.mode() & 0o7777, (old.uid(), old.gid()))?;
+    file.sync_all()?;
+    let copied = Zeroizing::new(fs::read(&part)?);
     if *copied != *content {
         return Err(io::Error::other("the copy reads back differently"));
     }
+    match renameat_with(CWD, &part, CWD, to, RenameFlags::NOREPLACE) {
+        Ok(()) => {}
+        Err(Errno::INVAL | Errno::NOSYS) => {
+            fs::hard_link(&part, to)?;
+            fs::remove_file(&part)?;
+        }
+        Err(error) => return Err(error.into()),
+    }
+    sync_directory(parent(to))?;
     fs::remove_file(from)
+}
+
+/// Removes what an interrupted move to a name has left beside it.
+pub(crate) fn remove_part(to: &Path) -> io::Result<()> {
+    remove_if_there(&part_of(to))
+}
+
+/// The name of a copy that is not whole yet.
+fn part_of(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".part");
+    PathBuf::from(name)
+}
+
+/// Removes a file that may be gone already.
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Mode and owner of the file that it stands for.
+fn take_after(file: &File, mode: u32, owner: (u32, u32)) -> io::Result<()> {
+    let own = file.metadata()?;
+    if (own.uid(), own.gid()) != owner {
+        match fchown(file, Some(owner.0), Some(owner.1)) {
+            // Only root can give files away; for anybody else the file stays theirs.
+            Err(error) if error.kind() != io::ErrorKind::PermissionDenied => return Err(error),
+            _ => {}
+        }
+    }
+    file.set_permissions(Permissions::from_mode(mode))
 }
 
 fn temporary(
     directory: &Path,
     content: &[u8],
     mode: u32,
-    (uid, gid): (u32, u32),
+    owner: (u32, u32),
 ) -> io::Result<NamedTempFile> {
     let mut file = NamedTempFile::new_in(directory)?;
     file.write_all(content)?;
-    let own = file.as_file().metadata()?;
-    if (own.uid(), own.gid()) != (uid, gid) {
-        match fchown(file.as_file(), Some(uid), Some(gid)) {
-            Ok(()) => {}
-            // Only root can give files away; for anybody else the file stays theirs.
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
-            Err(error) => return Err(error),
-        }
-    }
-    file.as_file()
-        .set_permissions(Permissions::from_mode(mode))?;
+    take_after(file.as_file(), mode, owner)?;
     file.as_file().sync_all()?;
     Ok(file)
 }

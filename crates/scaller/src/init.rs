@@ -12,19 +12,20 @@ use crate::sekaid;
 
 pub(crate) fn run(args: &InitArgs) -> Outcome {
     let home = Home::new(&args.home.home);
+    std::fs::create_dir_all(home.root()).map_err(|e| Failure::file("make", home.root(), &e))?;
+    let _lock = home.lock()?;
     make(&home, &args.chain_id, &args.moniker)?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Makes a node's files, or finds that they are there for this chain.
 ///
-/// The keys of an interrupted run are kept; sekaid makes what is missing.
+/// The keys of an interrupted run are kept; sekaid makes what is missing. The caller holds the
+/// home's lock.
 pub(crate) fn make(home: &Home, chain_id: &str, moniker: &str) -> Result<(), Failure> {
     if chain_id.is_empty() {
         return Err(Failure::new("the chain id is empty"));
     }
-    std::fs::create_dir_all(home.root()).map_err(|e| Failure::file("make", home.root(), &e))?;
-    let _lock = home.lock()?;
     if let Some(genesis) = home.genesis()? {
         return check_same(home, &genesis, chain_id, moniker);
     }

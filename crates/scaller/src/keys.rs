@@ -12,7 +12,7 @@ use std::process::{self, ExitCode, Stdio};
 use rustix::fs::FileType;
 use rustix::stdio;
 use serde_json::Value;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::Outcome;
 use crate::args::{KeyArgs, KeysAddArgs};
@@ -88,11 +88,13 @@ fn into_descriptor(home: &Home, key: &KeyArgs, fd: u32) -> Result<(), Failure> {
             ))
         })?;
     refuse_disk(sink.as_fd(), &name)?;
-    let output = sekaid::output(&mut command(home, key, &["--output", "json"]))?;
+    let mut output = sekaid::output(&mut command(home, key, &["--output", "json"]))?;
     if !output.status.success() {
         return Err(sekaid::failed("add the key", &output));
     }
-    let said = Zeroizing::new([output.stdout, output.stderr].concat());
+    let said = Zeroizing::new([output.stdout.as_slice(), &output.stderr].concat());
+    output.stdout.zeroize();
+    output.stderr.zeroize();
     let mnemonic = mnemonic(&said).ok_or_else(|| {
         Failure::new(
             "sekaid added the key and did not say its mnemonic. Delete it with `sekaid keys \

@@ -67,6 +67,10 @@ impl Address {
     }
 
     /// What the kernel shows now of the signer's socket.
+    pub(crate) fn seen(&self) -> io::Result<Stage> {
+        Ok(self.look(&Sockets::read()?))
+    }
+
     fn look(&self, sockets: &Sockets) -> Stage {
         let (listens, connected) = match self {
             Self::Tcp(port) => (sockets.listens(*port), sockets.is_connected(*port)),

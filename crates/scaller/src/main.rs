@@ -18,15 +18,20 @@ mod failure;
 mod files;
 mod genesis;
 mod home;
+mod http;
 mod init;
+mod join;
 mod keys;
 mod listener;
 mod node_config;
 mod remote;
 mod restart;
+mod rpc;
 mod sekaid;
+mod settings;
 mod signals;
 mod start;
+mod status;
 mod supervise;
 mod version;
 mod wait;
@@ -60,6 +65,8 @@ fn run(command: Command) -> Outcome {
         Command::AddGenesisAccount(args) => genesis::add_account(&args),
         Command::GentxClaim(args) => genesis::claim(&args),
         Command::Start(args) => start::run(&args),
+        Command::Join(args) => join::run(&args),
+        Command::Status(args) => status::run(&args),
         Command::Stop(args) => wait::stop(&args),
         Command::Wait(args) => wait::run(&args),
         Command::RemoteSigner(RemoteSigner::Enable(args)) => remote_enable(args),
@@ -95,4 +102,78 @@ fn remote_disable(args: DisableArgs) -> Outcome {
 fn print(line: &str) -> Result<(), Failure> {
     writeln!(std::io::stdout(), "{line}")
         .map_err(|error| Failure::new(format!("cannot write to standard output: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    const DOCUMENT: &str = include_str!("../../../docs/scaller.md");
+
+    /// Every flag of a command with its default, as its row in the document has it.
+    fn check(command: &clap::Command, name: &str) {
+        let start = format!("| `{name}` |");
+        let row = DOCUMENT.lines().find(|line| line.starts_with(&start));
+        let row = row.unwrap_or_else(|| panic!("no row for {name}"));
+        for argument in command.get_arguments() {
+            let long = argument.get_long().unwrap();
+            if ["home", "help", "version"].contains(&long) {
+                continue;
+            }
+            assert!(row.contains(&format!("--{long}")), "{name}: no --{long}");
+            for default in argument.get_default_values() {
+                let default = default.to_str().unwrap();
+                let shown = [format!("--{long} {default}"), format!("--{long}={default}")];
+                let quoted = format!("--{long} \"{default}\"");
+                let is_flag = !argument.get_action().takes_values();
+                assert!(
+                    is_flag
+                        || default.is_empty()
+                        || row.contains(&quoted)
+                        || shown.iter().any(|text| row.contains(text)),
+                    "{name}: --{long} {default}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn every_command_and_flag_is_in_the_document_with_its_default() {
+        let all = Args::command();
+        all.clone().debug_assert();
+        for command in all.get_subcommands() {
+            if command.has_subcommands() {
+                for inner in command.get_subcommands() {
+                    check(
+                        inner,
+                        &format!("{} {}", command.get_name(), inner.get_name()),
+                    );
+                }
+            } else {
+                check(command, command.get_name());
+            }
+        }
+    }
+
+    #[test]
+    fn the_commands_of_the_guide_are_understood() {
+        for line in [
+            "init --chain-id testnet-1 --moniker Genesis",
+            "keys-add --name genesis",
+            "add-genesis-account --name genesis --coins 1ukex",
+            "gentx-claim --name genesis --moniker Genesis",
+            "start",
+            "start --home /sekai --restart always",
+            "join --rpc-node 1.2.3.4:26657 --statesync --prune nothing --start=false",
+            "join --rpc-node 1.2.3.4:26657 --start --remote-signer",
+            "wait",
+            "status",
+            "version",
+        ] {
+            let words = ["scaller"].into_iter().chain(line.split_whitespace());
+            Args::try_parse_from(words).unwrap_or_else(|error| panic!("{line}: {error}"));
+        }
+    }
 }

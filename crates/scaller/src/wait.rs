@@ -31,7 +31,8 @@ pub(crate) fn run(args: &HomeArgs) -> Outcome {
     let _waiting = announce(&home)?;
     say!("scaller: waiting for commands; `scaller start` has this process run sekaid");
     loop {
-        if desired::read(&home)?.is_some()
+        // One that cannot be read is asked for too: then it is said what is wrong with it.
+        if !matches!(desired::read(&home), Ok(None))
             && let Some(code) = supervise(&home, &events)?
         {
             return Ok(code);

@@ -220,6 +220,7 @@ fn set_decoy_aside(home: &Home, found: Option<&NodeKey>, pair: &Pair) -> Result<
 
 /// A copy that an interrupted move between two file systems has left.
 fn remove_copy(key: &NodeKey, from: &Pair) -> Result<(), Failure> {
+    files::remove_part(&from.key).map_err(|e| Failure::file("remove a part of", &from.key, &e))?;
     if NodeKey::read_if_there(&from.key)?.as_ref() != Some(key) {
         return Ok(());
     }

@@ -10,12 +10,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
-
 use super::key::NodeKey;
 use super::mark::Mark;
 use super::record::{Phase, Record};
-use super::{BUNDLE, Pair};
+use super::{BUNDLE, Pair, is_in_genesis};
 use crate::failure::{Failure, say};
 use crate::files;
 use crate::home::Home;
@@ -107,20 +105,6 @@ fn check_no_decoy(home: &Home, key: &NodeKey, mark: &Mark, pair: &Pair) -> Resul
         pair.key.display(),
         address = key.address
     )))
-}
-
-fn is_in_genesis(home: &Home, key: &NodeKey) -> Result<bool, Failure> {
-    let Some(genesis) = home.genesis()? else {
-        return Ok(false);
-    };
-    let validators = genesis
-        .pointer("/app_state/customstaking/validators")
-        .and_then(Value::as_array);
-    let public = Some(key.pub_key.value.as_str());
-    Ok(validators.is_some_and(|all| {
-        all.iter()
-            .any(|one| one.pointer("/pub_key/key").and_then(Value::as_str) == public)
-    }))
 }
 
 fn check_bundle(bundle: &Path, key: &NodeKey, mark: &Mark) -> Result<(), Failure> {

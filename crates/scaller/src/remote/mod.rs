@@ -20,6 +20,8 @@ mod record;
 
 use std::path::PathBuf;
 
+use serde_json::Value;
+
 use crate::failure::{Failure, say};
 use crate::home::Home;
 use crate::node_config::NodeConfig;
@@ -77,7 +79,7 @@ pub(crate) fn check(home: &Home) -> Result<(), Failure> {
     let found = NodeKey::read_if_there(&pair.key)?;
     let Some(record) = Record::read(home)? else {
         if is_remote {
-            warn_of_key_on_node(&pair, found.as_ref())?;
+            warn_of_key_on_node(home, &pair, found.as_ref())?;
         }
         return Ok(());
     };
@@ -103,6 +105,12 @@ pub(crate) fn check(home: &Home) -> Result<(), Failure> {
              from a state that knows nothing",
             pair.key.display()
         );
+    } else {
+        say!(
+            "scaller: the consensus key {address} is with the remote signer; {} is a decoy, which \
+             sekaid writes at a start without a key",
+            pair.key.display()
+        );
     }
     Ok(())
 }
@@ -114,16 +122,32 @@ fn interrupted(command: &str) -> Failure {
 }
 
 /// The guide's steps by hand leave the key where it was.
-fn warn_of_key_on_node(pair: &Pair, found: Option<&NodeKey>) -> Result<(), Failure> {
+fn warn_of_key_on_node(home: &Home, pair: &Pair, found: Option<&NodeKey>) -> Result<(), Failure> {
     let Some(key) = found else { return Ok(()) };
-    if mark::Mark::read_if_there(&pair.state)?.is_none_or(|mark| mark.is_zero()) {
+    let has_signed = mark::Mark::read_if_there(&pair.state)?.is_some_and(|mark| !mark.is_zero());
+    if !has_signed && !is_in_genesis(home, key)? {
         return Ok(());
     }
     say!(
-        "warning: this node waits for a remote signer, and key {} at {} has signed here. If the \
+        "warning: this node waits for a remote signer, and key {} at {} is a validator's. If the \
          signer has it too, take it off the node: `scaller remote-signer enable` does that",
         key.address,
         pair.key.display()
     );
     Ok(())
+}
+
+/// Whether the key is a validator's from the chain's first block on.
+fn is_in_genesis(home: &Home, key: &NodeKey) -> Result<bool, Failure> {
+    let Some(genesis) = home.genesis()? else {
+        return Ok(false);
+    };
+    let validators = genesis
+        .pointer("/app_state/customstaking/validators")
+        .and_then(Value::as_array);
+    let public = Some(key.pub_key.value.as_str());
+    Ok(validators.is_some_and(|all| {
+        all.iter()
+            .any(|one| one.pointer("/pub_key/key").and_then(Value::as_str) == public)
+    }))
 }
