@@ -10,18 +10,20 @@ use interop::Process;
 
 use crate::binaries::Binaries;
 use crate::combination::{Combination, GatewayKind, SignerKind};
+use crate::flood::{Flood, Kind};
+use crate::forwarder::Forwarder;
 use crate::namespace::{NOBODY, Namespace};
 use crate::path::Path;
 use crate::relay::Relay;
 use crate::sekai::{RPC, Sekai, Template, listens};
 use crate::signatures::Signatures;
 use crate::signer::Signer;
+use crate::site::Site;
 use crate::wait::until;
 use crate::watch::Watch;
 use crate::wireguard::{Conf, Device};
 use crate::world::{
-    BACK, FRONT, GATEWAY, OTHER_FRONT, PRIVVAL_PORT, SEKAI, TUNNEL_VALIDATOR, VALIDATOR,
-    WIREGUARD_PORT, World, front,
+    BACK, FRONT, OTHER_FRONT, PRIVVAL_PORT, VALIDATOR, WIREGUARD_PORT, World, front,
 };
 use crate::{Outcome, doing};
 
@@ -67,6 +69,21 @@ pub struct Setup {
     pub mtu: Option<u16>,
     /// What is wrong in the signer's wg0.conf.
     pub mistake: Option<Mistake>,
+    /// What the validator's machine does.
+    pub site: Site,
+    /// Both machines reach each other without the relay.
+    pub is_past_relay: bool,
+}
+
+impl Setup {
+    /// A good path and nothing wrong.
+    pub const GOOD: Self = Self {
+        path: Path::GOOD,
+        mtu: None,
+        mistake: None,
+        site: Site::Combined,
+        is_past_relay: false,
+    };
 }
 
 /// A wrong line in the signer's wg0.conf.
@@ -109,8 +126,14 @@ pub struct Scene {
     pub signer_tun: Option<Device>,
     /// The validator's machine's end.
     pub gateway: Option<GatewayProcess>,
+    /// Who sends what is not wanted.
+    pub flood: Option<Flood>,
     /// Ours and theirs.
     pub combination: Combination,
+    /// The published port.
+    published: Option<Forwarder>,
+    site: Site,
+    seed: u64,
     confs: (Conf, Conf),
     binaries: Binaries,
     dir: PathBuf,
@@ -152,35 +175,44 @@ impl Scene {
         let _ = fs::remove_dir_all(&dir);
         fs::create_dir(&dir).map_err(doing("make a directory"))?;
         let world = World::create()?;
-        let confs = confs(setup)?;
+        let confs = confs(combination, setup)?;
         let validator = SocketAddrV4::new(VALIDATOR, WIREGUARD_PORT);
         let relay = Relay::start(&world.internet, front(FRONT), BACK, validator, seed)?;
         relay.set(setup.path);
-        let address = format!("tcp://{TUNNEL_VALIDATOR}:{PRIVVAL_PORT}");
+        if setup.is_past_relay {
+            world.name_validator(VALIDATOR)?;
+        }
         let signer = Signer::create(
             &stage.binaries,
             combination.signer,
             &dir.join("signer"),
             &stage.template.key(),
-            &address,
+            &setup.site.address(),
             &confs.0,
         )?;
         let mut scene = Self {
-            watch: Watch::start(&world.sekai),
+            watch: Watch::start(node_place(&world, setup.site)),
             relay,
             sekai: stage.template.copy(dir.join("sekai"))?,
             signer,
             signer_tun: None,
             gateway: None,
+            flood: None,
             combination,
+            published: None,
+            site: setup.site,
+            seed,
             confs,
             binaries: stage.binaries.clone(),
             dir,
             world,
         };
-        scene.admit()?;
-        scene.start(Part::Gateway)?;
-        scene.start(Part::SignerTun)?;
+        scene.site.prepare(&scene.world, combination.gateway)?;
+        if scene.site != Site::Bare {
+            scene.start(Part::Gateway)?;
+            scene.start(Part::SignerTun)?;
+        }
+        scene.published = scene.site.publish(&scene.world)?;
         scene.start(Part::Signer)?;
         Ok(scene)
     }
@@ -192,20 +224,6 @@ impl Scene {
     pub fn begin(&mut self) -> Outcome {
         self.start(Part::Node)?;
         self.watch.wait_for(WARM_UP, PATIENCE).map(drop)
-    }
-
-    /// What the validator's machine does with packets: the gateway's port is published, or the
-    /// node's is reached from the tunnel.
-    fn admit(&self) -> Outcome {
-        let rules = match self.combination.gateway {
-            GatewayKind::Ours => format!(
-                "iifname \"eth0\" udp dport {WIREGUARD_PORT} dnat to {GATEWAY}:{WIREGUARD_PORT}"
-            ),
-            GatewayKind::Host => {
-                format!("iifname \"wg*\" tcp dport {PRIVVAL_PORT} dnat to {SEKAI}:{PRIVVAL_PORT}")
-            }
-        };
-        nat(&self.world.validator, &rules)
     }
 
     /// Starts a part that does not run. Returns when it is up.
@@ -223,7 +241,7 @@ impl Scene {
             }
             Part::Gateway => self.gateway = Some(self.start_gateway()?),
             Part::Node => {
-                self.sekai.start(&world.sekai);
+                self.sekai.start(node_place(world, self.site));
                 self.wait_for_node()?;
             }
         }
@@ -242,7 +260,12 @@ impl Scene {
 
     fn start_gateway(&self) -> Outcome<GatewayProcess> {
         if self.combination.gateway == GatewayKind::Host {
-            let device = Device::start(&self.world.validator, 'v', &self.confs.1, &self.dir)?;
+            let place = if self.site.has_wireguard_in_container() {
+                &self.world.gateway
+            } else {
+                &self.world.validator
+            };
+            let device = Device::start(place, 'v', &self.confs.1, &self.dir)?;
             return Ok(GatewayProcess::Host(device));
         }
         let home = self.dir.join("gateway");
@@ -260,7 +283,7 @@ impl Scene {
 
     fn wait_for_node(&mut self) -> Outcome {
         let sekai = &mut self.sekai;
-        let listening = self.world.sekai.inside(|| {
+        let listening = node_place(&self.world, self.site).inside(|| {
             until("the node listens for its signer", PATIENCE, || {
                 (listens(PRIVVAL_PORT) || !sekai.is_running()).then_some(())
             })
@@ -281,6 +304,39 @@ impl Scene {
         self.world.name_validator(OTHER_FRONT)?;
         self.relay.move_front(front(OTHER_FRONT));
         Ok(())
+    }
+
+    /// Somebody begins to send what is not wanted, until the scene ends.
+    ///
+    /// # Errors
+    /// When the socket cannot be made.
+    pub fn flood(&mut self, kind: Kind) -> Outcome {
+        let key = &self.confs.0.peer;
+        let flood = Flood::start(&self.world.internet, kind, key, self.seed)?;
+        self.flood = Some(flood);
+        Ok(())
+    }
+
+    /// The most memory that the validator's end of the tunnel ever had, in MiB.
+    pub fn gateway_memory_mib(&mut self) -> Option<f64> {
+        let id = self.gateway.as_mut()?.process().id();
+        crate::machine::peak_memory_mib(id)
+    }
+
+    /// Every part that has ended by itself.
+    pub fn ended(&mut self) -> Vec<&'static str> {
+        let mut ended = Vec::new();
+        if !self.sekai.is_running() {
+            ended.push("the node");
+        }
+        if !self.signer.is_running() {
+            ended.push("the signer");
+        }
+        let gateway = self.gateway.as_mut();
+        if gateway.is_some_and(|gateway| !gateway.process().is_running()) {
+            ended.push("the gateway");
+        }
+        ended
     }
 
     /// Every signature so far.
@@ -320,7 +376,9 @@ impl Scene {
             ("wireguard s", read(&self.dir.join("wireguard-s.log"))),
             ("wireguard v", read(&self.dir.join("wireguard-v.log"))),
         ] {
-            let lines: Vec<&str> = output.lines().collect();
+            // sekaid explains its options, indented, after each error.
+            let lines = output.lines().filter(|line| !line.starts_with(' '));
+            let lines: Vec<&str> = lines.collect();
             let from = lines.len().saturating_sub(LINES);
             for line in lines.get(from..).unwrap_or_default() {
                 text += &format!("    {name}: {line}\n");
@@ -334,14 +392,13 @@ fn read(path: &FilePath) -> String {
     String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned()
 }
 
-/// Rules for what comes in, and the address of the machine for what goes to a container, so that
-/// its answers come back this way.
-fn nat(machine: &Namespace, incoming: &str) -> Outcome {
-    machine.nft(&format!(
-        "table ip e2e {{\n chain incoming {{\n  type nat hook prerouting priority -100\n  {incoming}\n \
-         }}\n chain outgoing {{\n  type nat hook postrouting priority 100\n  oifname \"kiranet\" \
-         masquerade\n }}\n}}\n"
-    ))
+/// Where the node runs.
+fn node_place(world: &World, site: Site) -> &Namespace {
+    if site.has_node_on_host() {
+        &world.validator
+    } else {
+        &world.sekai
+    }
 }
 
 fn gateway_toml() -> String {
@@ -351,10 +408,13 @@ fn gateway_toml() -> String {
     )
 }
 
-fn confs(setup: Setup) -> Outcome<(Conf, Conf)> {
+fn confs(combination: Combination, setup: Setup) -> Outcome<(Conf, Conf)> {
     let (mut signer, mut validator) = Conf::pair()?;
-    signer.mtu = setup.mtu;
-    validator.mtu = setup.mtu;
+    // Our own tunnel finds it out.
+    if !combination.has_own_tunnel() {
+        signer.mtu = setup.mtu;
+        validator.mtu = setup.mtu;
+    }
     if let Some(mistake) = setup.mistake {
         signer.spoil(mistake)?;
     }

@@ -27,6 +27,8 @@ pub const BRIDGE: Ipv4Addr = Ipv4Addr::new(10, 1, 0, 1);
 pub const SEKAI: Ipv4Addr = Ipv4Addr::new(10, 1, 0, 3);
 /// The container with the gateway.
 pub const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 1, 0, 21);
+/// The machine on Docker's default network.
+pub const DOCKER: Ipv4Addr = Ipv4Addr::new(172, 17, 0, 1);
 /// The signer inside the tunnel.
 pub const TUNNEL_SIGNER: Ipv4Addr = Ipv4Addr::new(10, 200, 0, 2);
 /// The validator inside the tunnel.
