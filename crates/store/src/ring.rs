@@ -116,6 +116,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Content, String> {
     let slots: Vec<Slot> = blocks.skip(1).map(Slot::read).collect();
     let newest = newest(&slots)?;
     check_older(&slots, &newest)?;
+    check_chain(&slots, &chain_id)?;
     Ok(Content { chain_id, newest })
 }
 
@@ -178,6 +179,25 @@ fn check_order(earlier: &Record, later: &Record) -> Result<(), String> {
             earlier.sequence, later.sequence
         )),
     }
+}
+
+/// A record that was copied here from another chain's ring is whole, but says nothing about this
+/// chain.
+fn check_chain(slots: &[Slot], chain_id: &str) -> Result<(), String> {
+    for slot in slots {
+        if let Slot::Record(Record {
+            sequence,
+            knowledge: Knowledge::Mark(Mark::Signed(signed)),
+        }) = slot
+            && signed.chain_id().as_str() != chain_id
+        {
+            return Err(format!(
+                "its record {sequence} is of chain {}, not of {chain_id}",
+                signed.chain_id()
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn slot_offset(sequence: u64) -> u64 {

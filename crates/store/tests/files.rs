@@ -295,6 +295,35 @@ fn newest_record_with_one_bit_flipped_is_not_taken_for_a_crash_when_older_ones_a
 }
 
 #[test]
+fn record_of_another_chain_stops_the_start() {
+    let home = Home::new();
+    commit(&home, 1..=3);
+    fs::remove_file(&home.state).unwrap();
+    let other = Home::new();
+    let other_chain = ChainId::new("testnet-2").unwrap();
+    let opened = FileStore::open(&other.state, &other_chain).unwrap();
+    let mut other_store = opened.store;
+    for height in 1..=3 {
+        let mut message = precommit(height, 1);
+        let Canonical::Vote(vote) = &mut message else {
+            panic!("a precommit is a vote");
+        };
+        vote.chain_id = other_chain.clone();
+        other_store.commit(&message).unwrap();
+    }
+    let foreign = fs::read(other.ring()).unwrap();
+    let mut ring = fs::read(home.ring()).unwrap();
+    let newest = (2 + 4) * 4096..(2 + 5) * 4096;
+    ring[newest.clone()].copy_from_slice(&foreign[newest]);
+    fs::write(home.ring(), ring).unwrap();
+    let error = home.error();
+    assert!(
+        error.contains("its record 4 is of chain testnet-2, not of testnet-1"),
+        "{error}"
+    );
+}
+
+#[test]
 fn state_of_another_chain_is_refused() {
     let home = Home::new();
     commit(&home, [10]);

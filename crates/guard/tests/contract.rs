@@ -1,0 +1,160 @@
+//! The contract of stores holds for an honest store and finds each planted fault.
+
+#![allow(clippy::unwrap_used)] // a test may panic
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+
+use guard::contract::{Shelf, check};
+use guard::{Knowledge, Mark, Store, StoreError};
+use privval::{Canonical, ChainId, Step};
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Fault {
+    None,
+    /// Something is known at first.
+    Invents,
+    /// Several may have it open.
+    Shares,
+    /// The last commit is gone at the next start.
+    ForgetsTheLast,
+    /// What is committed once more than its room has places for is lost.
+    IsFull,
+    /// Only the place comes back, not the message.
+    KeepsPlacesOnly,
+    /// A vote for nil comes back as none.
+    LosesNil,
+    /// The timestamp comes back in whole seconds.
+    RoundsTime,
+    /// After many starts without a commit the mark is gone.
+    WearsOut,
+    /// Once open, it says that it is in use for ever.
+    StaysLocked,
+    /// Commits fail.
+    Refuses,
+}
+
+#[derive(Clone)]
+struct Memory {
+    fault: Fault,
+    commits: Arc<Mutex<Vec<Canonical>>>,
+    in_use: Arc<AtomicBool>,
+    starts: Arc<AtomicU32>,
+}
+
+impl Memory {
+    fn new(fault: Fault) -> Self {
+        Self {
+            fault,
+            commits: Arc::default(),
+            in_use: Arc::default(),
+            starts: Arc::default(),
+        }
+    }
+
+    fn known(&self) -> Knowledge {
+        let commits = self.commits.lock().unwrap();
+        let mut kept = commits.clone();
+        if self.fault == Fault::ForgetsTheLast {
+            kept.pop();
+        }
+        if self.fault == Fault::WearsOut && self.starts.load(Relaxed) > 30 && commits.len() == 1 {
+            kept.clear();
+        }
+        if self.fault == Fault::LosesNil {
+            kept.retain(|message| message.block_id().is_some());
+        }
+        match kept.pop() {
+            None if self.fault == Fault::Invents => Knowledge::Mark(Mark::Floor {
+                hrs: first_place(),
+                block_id: None,
+            }),
+            None => Knowledge::Nothing,
+            Some(message) if self.fault == Fault::KeepsPlacesOnly => Knowledge::Mark(Mark::Floor {
+                hrs: message.hrs(),
+                block_id: message.block_id().copied(),
+            }),
+            Some(mut message) => {
+                if self.fault == Fault::RoundsTime {
+                    match &mut message {
+                        Canonical::Vote(vote) => vote.timestamp.nanos = 0,
+                        Canonical::Proposal(proposal) => proposal.timestamp.nanos = 0,
+                    }
+                }
+                Knowledge::Mark(Mark::Signed(message))
+            }
+        }
+    }
+}
+
+fn first_place() -> privval::Hrs {
+    privval::Hrs {
+        height: 1.try_into().unwrap(),
+        round: 0.try_into().unwrap(),
+        step: Step::Propose,
+    }
+}
+
+struct Open(Memory);
+
+impl Store for Open {
+    fn commit(&mut self, signed: &Canonical) -> Result<(), StoreError> {
+        let mut commits = self.0.commits.lock().unwrap();
+        match self.0.fault {
+            Fault::Refuses => return Err(StoreError("no".to_owned())),
+            Fault::IsFull if commits.len() == 100 => {}
+            _ => commits.push(signed.clone()),
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0
+            .in_use
+            .store(self.0.fault == Fault::StaysLocked, Relaxed);
+    }
+}
+
+impl Shelf for Memory {
+    type Store = Open;
+
+    fn open(&self, _chain_id: &ChainId) -> Option<(Open, Knowledge)> {
+        if self.in_use.swap(true, Relaxed) && self.fault != Fault::Shares {
+            return None;
+        }
+        self.starts.fetch_add(1, Relaxed);
+        Some((Open(self.clone()), self.known()))
+    }
+}
+
+fn holds(fault: Fault) -> bool {
+    catch_unwind(AssertUnwindSafe(|| check(|| Memory::new(fault)))).is_ok()
+}
+
+#[test]
+fn honest_store_passes() {
+    assert!(holds(Fault::None));
+}
+
+#[test]
+fn each_fault_is_found() {
+    let passed: Vec<Fault> = [
+        Fault::Invents,
+        Fault::Shares,
+        Fault::ForgetsTheLast,
+        Fault::IsFull,
+        Fault::KeepsPlacesOnly,
+        Fault::LosesNil,
+        Fault::RoundsTime,
+        Fault::WearsOut,
+        Fault::StaysLocked,
+        Fault::Refuses,
+    ]
+    .into_iter()
+    .filter(|fault| holds(*fault))
+    .collect();
+    assert!(passed.is_empty(), "not found: {passed:?}");
+}
