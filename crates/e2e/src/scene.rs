@@ -12,7 +12,7 @@ use crate::binaries::Binaries;
 use crate::combination::{Combination, GatewayKind, SignerKind};
 use crate::flood::{Flood, Kind};
 use crate::forwarder::Forwarder;
-use crate::namespace::{NOBODY, Namespace};
+use crate::namespace::{NOBODY, Namespace, PREFIX};
 use crate::path::Path;
 use crate::relay::Relay;
 use crate::sekai::{RPC, Sekai, Template, listens};
@@ -48,7 +48,7 @@ impl Stage {
     /// What the system or sekaid says.
     pub fn create() -> Outcome<Self> {
         let dir = tempfile::Builder::new()
-            .prefix("tmkms-e2e-")
+            .prefix(&format!("{PREFIX}{}-", std::process::id()))
             .permissions(fs::Permissions::from_mode(0o755))
             .tempdir()
             .map_err(doing("make a temporary directory"))?;

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::Outcome;
+use crate::binaries::fake_clock;
 use crate::combination::Combination;
 use crate::machine::Slack;
 use crate::play::Manner;
@@ -12,8 +13,6 @@ use crate::wait::until;
 
 /// How soon the log has to name it.
 const LIMIT: Duration = Duration::from_secs(15);
-/// Debian's libfaketime: a clock of one's own for a program.
-const FAKE_TIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
 
 /// Something wrong.
 #[derive(Clone, Copy, Debug)]
@@ -99,8 +98,10 @@ fn meet(scene: &mut Scene, trouble: &Trouble) -> Outcome<String> {
         scene.begin()?;
         scene.stop(Part::Signer);
         known = scene.signer.output().len();
+        let library = fake_clock().ok_or("libfaketime is not installed")?;
+        let library = library.display().to_string();
         let clock = [
-            ("LD_PRELOAD", FAKE_TIME),
+            ("LD_PRELOAD", library.as_str()),
             ("FAKETIME", "-1h"),
             ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
         ];

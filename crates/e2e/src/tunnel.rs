@@ -42,7 +42,9 @@ pub fn run(options: &Tunnel) -> Outcome<bool> {
     let stage = Stage::create()?;
     let mut totals = Totals::default();
     let mut is_first = true;
-    for combination in combinations {
+    let is_used =
+        |combination: &Combination| entries.iter().any(|entry| entry.applies_to(*combination));
+    for combination in combinations.into_iter().filter(is_used) {
         if combination.needs_tunnel() && !stage.binaries.has_tunnel {
             println!("LEFT OUT {combination}: this signer has no WireGuard in it");
             totals.left_out += 1;
