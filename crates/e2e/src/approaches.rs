@@ -211,7 +211,8 @@ pub fn play(stage: &Stage, approach: &Approach, manner: Manner) -> Outcome<Strin
     let seen = meet(&mut scene, approach);
     let seen = seen.map_err(|text| format!("{text}\n{}", scene.last_words()))?;
     drop(scene);
-    if approach.verdict == Verdict::Signs || !stage.binaries.has_tunnel {
+    let is_enough = approach.verdict == Verdict::Signs || manner.is_short;
+    if is_enough || !stage.binaries.has_tunnel {
         return Ok(seen);
     }
     let [ours, ..] = combination::ALL;

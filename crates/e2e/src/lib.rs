@@ -25,6 +25,7 @@ pub mod options;
 pub mod paced;
 pub mod path;
 pub mod play;
+pub mod process;
 pub mod relay;
 pub mod rows;
 pub mod scene;

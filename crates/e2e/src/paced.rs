@@ -69,11 +69,8 @@ pub fn play(
     paced: &Paced,
     manner: Manner,
 ) -> Outcome<String> {
-    let setup = Setup {
-        path: paced.path,
-        ..Setup::GOOD
-    };
-    let scene = Scene::build(stage, combination, setup, manner.seed)?;
+    let scene = Scene::build(stage, combination, Setup::GOOD, manner.seed)?;
+    scene.relay.set(paced.path);
     let count = if manner.is_short {
         paced.count.1
     } else {

@@ -14,6 +14,7 @@ use crate::flood::{Flood, Kind};
 use crate::forwarder::Forwarder;
 use crate::namespace::{NOBODY, Namespace, PREFIX};
 use crate::path::Path;
+use crate::process::end;
 use crate::relay::Relay;
 use crate::sekai::{RPC, Sekai, Template, listens};
 use crate::signatures::Signatures;
@@ -63,7 +64,8 @@ impl Stage {
 /// What differs between rows before anything starts.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Setup {
-    /// The path from the beginning on.
+    /// The path: its limit from the beginning on, the rest once blocks are signed. A node that
+    /// is started on a path which loses the handshake of the tunnel ends after 3 s, whoever signs.
     pub path: Path,
     /// `MTU` of both wg0.conf where WireGuard does not find it out itself.
     pub mtu: Option<u16>,
@@ -133,6 +135,7 @@ pub struct Scene {
     /// The published port.
     published: Option<Forwarder>,
     site: Site,
+    path: Path,
     seed: u64,
     confs: (Conf, Conf),
     binaries: Binaries,
@@ -178,7 +181,10 @@ impl Scene {
         let confs = confs(combination, setup)?;
         let validator = SocketAddrV4::new(VALIDATOR, WIREGUARD_PORT);
         let relay = Relay::start(&world.internet, front(FRONT), BACK, validator, seed)?;
-        relay.set(setup.path);
+        relay.set(Path {
+            limit: setup.path.limit,
+            ..Path::GOOD
+        });
         if setup.is_past_relay {
             world.name_validator(VALIDATOR)?;
         }
@@ -201,6 +207,7 @@ impl Scene {
             combination,
             published: None,
             site: setup.site,
+            path: setup.path,
             seed,
             confs,
             binaries: stage.binaries.clone(),
@@ -223,7 +230,16 @@ impl Scene {
     /// When no blocks are signed.
     pub fn begin(&mut self) -> Outcome {
         self.start(Part::Node)?;
-        self.watch.wait_for(WARM_UP, PATIENCE).map(drop)
+        let (watch, sekai) = (&self.watch, &mut self.sekai);
+        let seen = until("the first blocks are signed", PATIENCE, || {
+            (watch.height() >= WARM_UP || !sekai.is_running()).then_some(())
+        });
+        seen?;
+        if !self.sekai.is_running() {
+            return Err("the node ended: no signer came within its 3 s".to_owned());
+        }
+        self.relay.set(self.path);
+        Ok(())
     }
 
     /// Starts a part that does not run. Returns when it is up.
@@ -253,7 +269,11 @@ impl Scene {
         match part {
             Part::Signer => self.signer.stop(),
             Part::SignerTun => self.signer_tun = None,
-            Part::Gateway => self.gateway = None,
+            Part::Gateway => {
+                if let Some(mut gateway) = self.gateway.take() {
+                    end(gateway.process());
+                }
+            }
             Part::Node => self.sekai.stop(),
         }
     }

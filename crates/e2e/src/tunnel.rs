@@ -1,5 +1,6 @@
 //! `cargo xtask e2e tunnel`: chooses rows and combinations, plays them, counts.
 
+use std::thread;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::combination::{self, Combination};
@@ -93,7 +94,11 @@ fn report(stage: &Stage, entry: Entry, combination: Combination, manner: Manner)
         format!("{combination} {}", entry.name())
     };
     println!("     {name}: {} …", entry.what());
-    let played = entry.play(stage, combination, manner);
+    // A helper that gives up panics, and takes only its row with it.
+    let played = thread::scope(|scope| {
+        let row = scope.spawn(|| entry.play(stage, combination, manner));
+        row.join().unwrap_or_else(|_| Err("panicked".to_owned()))
+    });
     if is_interrupted() {
         return Err("interrupted".to_owned());
     }
