@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::Outcome;
 use crate::combination::{self, Combination, GatewayKind, SignerKind};
+use crate::path::Path;
 use crate::play::Manner;
 use crate::scene::{Part, Scene, Setup, Stage};
 use crate::site::{Guide, Site};
@@ -29,6 +30,8 @@ pub struct Approach {
     pub what: &'static str,
     /// The validator's machine.
     pub guide: Guide,
+    /// The largest IP packet that the path carries.
+    pub limit: Option<usize>,
     /// Whether the node is started.
     pub has_node: bool,
     /// What comes of it.
@@ -66,6 +69,7 @@ const APPROACH: Approach = Approach {
     name: "",
     what: "",
     guide: Guide::PLAIN,
+    limit: None,
     has_node: true,
     verdict: REFUSED,
     is_short: false,
@@ -99,6 +103,7 @@ pub const APPROACHES: &[Approach] = &[
         has_node: false,
         verdict: IO_ERROR,
         is_short: true,
+        ..APPROACH
     },
     Approach {
         name: "guide-2-node",
@@ -190,6 +195,17 @@ pub const APPROACHES: &[Approach] = &[
         verdict: Verdict::Signs,
         ..APPROACH
     },
+    Approach {
+        name: "option-b-small-path",
+        what: "the same over a path that loses packets over 1,150 bytes, and nobody says so",
+        guide: Guide {
+            dnat: Some(SEKAI),
+            ..Guide::PLAIN
+        },
+        limit: Some(1150),
+        verdict: IO_ERROR,
+        ..APPROACH
+    },
 ];
 
 const SIGNER_OF_THE_GUIDE: Combination = Combination {
@@ -204,6 +220,10 @@ const SIGNER_OF_THE_GUIDE: Combination = Combination {
 /// What came of it instead, with the last words of every part.
 pub fn play(stage: &Stage, approach: &Approach, manner: Manner) -> Outcome<String> {
     let setup = Setup {
+        path: Path {
+            limit: approach.limit,
+            ..Path::GOOD
+        },
         site: Site::Guide(approach.guide),
         ..Setup::GOOD
     };

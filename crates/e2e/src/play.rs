@@ -96,6 +96,7 @@ fn inflict(scene: &mut Scene, fault: Fault) -> Outcome<Instant> {
             pause(Duration::from_secs(seconds))?;
             scene.relay.set(Path::GOOD);
         }
+        Fault::Sleep(seconds) => scene.sleep(Duration::from_secs(seconds))?,
         Fault::Flood(kind) => scene.flood(kind)?,
         Fault::Rebind => scene.relay.rebind(),
         Fault::Move => scene.move_validator()?,

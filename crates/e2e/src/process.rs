@@ -1,4 +1,4 @@
-//! Ending a process as a service manager does.
+//! Signals to processes of the run.
 
 use std::time::Duration;
 
@@ -10,18 +10,23 @@ use crate::wait::until;
 /// How long it may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// SIGTERM, and SIGKILL to one that does not follow. Does nothing to one that has ended.
-pub fn end(process: &mut Process) {
+/// Sends a signal to a process that runs.
+pub fn signal(process: &mut Process, signal: Signal) {
     let id = i32::try_from(process.id()).ok().and_then(Pid::from_raw);
     if let Some(id) = id.filter(|_| process.is_running()) {
         // It may end between the look and the signal, and then there is nothing to do.
-        let _ = kill_process(id, Signal::TERM);
-        let ended = until("a process ends", PATIENCE, || {
-            (!process.is_running()).then_some(())
-        });
-        if let Err(text) = ended {
-            eprintln!("{text}; it is killed");
-        }
+        let _ = kill_process(id, signal);
+    }
+}
+
+/// SIGTERM, and SIGKILL to one that does not follow.
+pub fn end(process: &mut Process) {
+    signal(process, Signal::TERM);
+    let ended = until("a process ends", PATIENCE, || {
+        (!process.is_running()).then_some(())
+    });
+    if let Err(text) = ended {
+        eprintln!("{text}; it is killed");
     }
     process.kill();
 }

@@ -31,6 +31,8 @@ pub enum Fault {
     Restart(Part),
     /// Nothing gets through for so many seconds.
     Cut(u64),
+    /// The signer's machine stands still for so many seconds.
+    Sleep(u64),
     /// The signer's NAT gives it another port.
     Rebind,
     /// The validator's machine gets another address.
@@ -194,6 +196,22 @@ pub const ROWS: &[Row] = &[
         name: "cut-300",
         what: "nothing gets through for 300 s",
         fault: Fault::Cut(300),
+        ..ROW
+    },
+    Row {
+        name: "sleep-30",
+        what: "the signer's machine sleeps for 30 s",
+        fault: Fault::Sleep(30),
+        ..ROW
+    },
+    Row {
+        name: "rekey",
+        what: "three minutes of blocks: WireGuard takes new keys every two",
+        demand: Demand {
+            blocks: (1600, 10),
+            in_first_round: true,
+            ..DEMAND
+        },
         ..ROW
     },
     Row {

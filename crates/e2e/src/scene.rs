@@ -7,6 +7,7 @@ use std::path::{Path as FilePath, PathBuf};
 use std::time::{Duration, Instant};
 
 use interop::Process;
+use rustix::process::Signal;
 
 use crate::binaries::Binaries;
 use crate::combination::{Combination, GatewayKind, SignerKind};
@@ -14,17 +15,17 @@ use crate::flood::{Flood, Kind};
 use crate::forwarder::Forwarder;
 use crate::namespace::{NOBODY, Namespace, PREFIX};
 use crate::path::Path;
-use crate::process::end;
+use crate::process::{end, signal};
 use crate::relay::Relay;
 use crate::sekai::{RPC, Sekai, Template, listens};
 use crate::signatures::Signatures;
 use crate::signer::Signer;
 use crate::site::Site;
-use crate::wait::until;
+use crate::wait::{pause, until};
 use crate::watch::Watch;
 use crate::wireguard::{Conf, Device};
 use crate::world::{
-    BACK, FRONT, OTHER_FRONT, PRIVVAL_PORT, VALIDATOR, WIREGUARD_PORT, World, front,
+    BACK, FRONT, OTHER_FRONT, PRIVVAL_PORT, TUNNEL_SIGNER, VALIDATOR, WIREGUARD_PORT, World, front,
 };
 use crate::{Outcome, doing};
 
@@ -236,7 +237,10 @@ impl Scene {
         });
         seen?;
         if !self.sekai.is_running() {
-            return Err("the node ended: no signer came within its 3 s".to_owned());
+            let ended = self.ended().join(", ");
+            return Err(format!(
+                "no signer came within the node's 3 s; ended: {ended}"
+            ));
         }
         self.relay.set(self.path);
         Ok(())
@@ -314,6 +318,23 @@ impl Scene {
             }
             Err("the node ended before it listened".to_owned())
         })
+    }
+
+    /// The signer's machine sleeps: its processes stand still, and nothing is lost.
+    ///
+    /// # Errors
+    /// When the run is interrupted.
+    pub fn sleep(&mut self, time: Duration) -> Outcome {
+        let tun = self.signer_tun.as_mut().map(|device| &mut device.process);
+        let mut parts: Vec<&mut Process> = self.signer.process().into_iter().chain(tun).collect();
+        for part in &mut parts {
+            signal(part, Signal::STOP);
+        }
+        let slept = pause(time);
+        for part in &mut parts {
+            signal(part, Signal::CONT);
+        }
+        slept
     }
 
     /// Gives the validator another address.
@@ -423,8 +444,8 @@ fn node_place(world: &World, site: Site) -> &Namespace {
 
 fn gateway_toml() -> String {
     format!(
-        "[wireguard]\nconfig = \"wg0.conf\"\n\n[[forward]]\nport = {PRIVVAL_PORT}\n\
-         upstream = \"sekai.local:{PRIVVAL_PORT}\"\n"
+        "[wireguard]\nconfig = \"wg0.conf\"\n\n[[forward]]\nlisten = {PRIVVAL_PORT}\n\
+         upstream = \"sekai.local:{PRIVVAL_PORT}\"\nallowed = [\"{TUNNEL_SIGNER}\"]\n"
     )
 }
 

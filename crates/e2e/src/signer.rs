@@ -85,6 +85,11 @@ impl Signer {
         }
     }
 
+    /// The process of its present life.
+    pub fn process(&mut self) -> Option<&mut Process> {
+        self.process.as_mut()
+    }
+
     /// Whether it runs.
     pub fn is_running(&mut self) -> bool {
         self.process.as_mut().is_some_and(Process::is_running)

@@ -46,7 +46,8 @@ pub fn run(options: &Tunnel) -> Outcome<bool> {
     let is_used =
         |combination: &Combination| entries.iter().any(|entry| entry.applies_to(*combination));
     for combination in combinations.into_iter().filter(is_used) {
-        if combination.needs_tunnel() && !stage.binaries.has_tunnel {
+        let is_asked_for = !options.with.is_empty();
+        if combination.needs_tunnel() && !stage.binaries.has_tunnel && !is_asked_for {
             println!("LEFT OUT {combination}: this signer has no WireGuard in it");
             totals.left_out += 1;
             continue;
