@@ -7,7 +7,7 @@ use crate::combination::{Combination, GatewayKind};
 use crate::machine::Slack;
 use crate::path::Path;
 use crate::rows::{Demand, Fault, OTHERS_MS, Row};
-use crate::scene::{Scene, Stage};
+use crate::scene::{Part, Scene, Stage};
 use crate::wait::pause;
 
 /// How long blocks may take on a busy machine before the row has failed.
@@ -48,7 +48,7 @@ fn run(scene: &mut Scene, row: &Row, manner: Manner) -> Outcome<String> {
     } else {
         row.demand.blocks.0
     };
-    let limit = limit(scene.combination, row.demand);
+    let limit = limit(scene.combination, row);
     scene.watch.wait_for(before + 1, limit * 4 + GRACE)?;
     let patience = BLOCK_PATIENCE * u32::try_from(blocks).unwrap_or(u32::MAX) + limit;
     let last = scene.watch.wait_for(before + blocks, patience)?;
@@ -71,9 +71,13 @@ fn run(scene: &mut Scene, row: &Row, manner: Manner) -> Outcome<String> {
     Ok(figures + &format!("longest gap {gap} ms, {slack}"))
 }
 
-fn limit(combination: Combination, demand: Demand) -> Duration {
-    Duration::from_millis(if combination.has_own_tunnel() {
-        demand.recovery_ms
+fn limit(combination: Combination, row: &Row) -> Duration {
+    let is_ours = match row.fault {
+        Fault::Scan(_) => combination.gateway == GatewayKind::Ours,
+        _ => combination.has_own_tunnel(),
+    };
+    Duration::from_millis(if is_ours {
+        row.demand.recovery_ms
     } else {
         OTHERS_MS
     })
@@ -83,11 +87,11 @@ fn limit(combination: Combination, demand: Demand) -> Duration {
 fn inflict(scene: &mut Scene, fault: Fault) -> Outcome<Instant> {
     match fault {
         Fault::None => {}
-        Fault::Restart(part) => {
-            scene.stop(part);
-            pause(DOWN)?;
-            return scene.start(part);
+        Fault::Scan(times) => {
+            scene.scan(times)?;
+            return restart(scene, Part::Signer);
         }
+        Fault::Restart(part) => return restart(scene, part),
         Fault::Cut(seconds) => {
             scene.relay.set(Path {
                 is_cut: true,
@@ -102,6 +106,12 @@ fn inflict(scene: &mut Scene, fault: Fault) -> Outcome<Instant> {
         Fault::Move => scene.move_validator()?,
     }
     Ok(Instant::now())
+}
+
+fn restart(scene: &mut Scene, part: Part) -> Outcome<Instant> {
+    scene.stop(part);
+    pause(DOWN)?;
+    scene.start(part)
 }
 
 fn judge(scene: &mut Scene, row: &Row, first: u64, recovery: Duration, limit: Duration) -> Outcome {

@@ -31,6 +31,8 @@ pub enum Fault {
     Restart(Part),
     /// Nothing gets through for so many seconds.
     Cut(u64),
+    /// So many connections to the node from the signer's machine; then the signer is restarted.
+    Scan(u32),
     /// The signer's machine stands still for so many seconds.
     Sleep(u64),
     /// The signer's NAT gives it another port.
@@ -65,7 +67,10 @@ impl Row {
     /// Whether there is anything to do to this combination.
     pub fn applies_to(&self, combination: Combination) -> bool {
         match self.fault {
-            Fault::Restart(Part::SignerTun) => combination.signer != SignerKind::Ours,
+            // Through a tunnel inside the signer nobody else gets.
+            Fault::Restart(Part::SignerTun) | Fault::Scan(_) => {
+                combination.signer != SignerKind::Ours
+            }
             // wireguard-go floods its own log with what it drops; that it goes on is no claim
             // of ours.
             Fault::Flood(_) => combination.gateway == GatewayKind::Ours || !self.is_short,
@@ -202,6 +207,22 @@ pub const ROWS: &[Row] = &[
         name: "sleep-30",
         what: "the signer's machine sleeps for 30 s",
         fault: Fault::Sleep(30),
+        ..ROW
+    },
+    Row {
+        name: "scan",
+        what: "ten connections that say nothing, then the signer is restarted",
+        fault: Fault::Scan(10),
+        ..ROW
+    },
+    Row {
+        name: "ipv6",
+        what: "the endpoint has an IPv6 address only",
+        setup: Setup {
+            is_ipv6: true,
+            ..Setup::GOOD
+        },
+        demand: MISSES_NONE,
         ..ROW
     },
     Row {

@@ -1,7 +1,7 @@
 //! A world with everything in it that a signature needs, set up for one row.
 
 use std::fs;
-use std::net::SocketAddrV4;
+use std::net::{IpAddr, SocketAddr, SocketAddrV4, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path as FilePath, PathBuf};
 use std::time::{Duration, Instant};
@@ -25,7 +25,8 @@ use crate::wait::{pause, until};
 use crate::watch::Watch;
 use crate::wireguard::{Conf, Device};
 use crate::world::{
-    BACK, FRONT, OTHER_FRONT, PRIVVAL_PORT, TUNNEL_SIGNER, VALIDATOR, WIREGUARD_PORT, World, front,
+    BACK, FRONT, FRONT_V6, OTHER_FRONT, PRIVVAL_PORT, TUNNEL_SIGNER, TUNNEL_VALIDATOR, VALIDATOR,
+    WIREGUARD_PORT, World, front,
 };
 use crate::{Outcome, doing};
 
@@ -76,6 +77,8 @@ pub struct Setup {
     pub site: Site,
     /// Both machines reach each other without the relay.
     pub is_past_relay: bool,
+    /// The signer reaches the relay over IPv6.
+    pub is_ipv6: bool,
 }
 
 impl Setup {
@@ -86,7 +89,26 @@ impl Setup {
         mistake: None,
         site: Site::Combined,
         is_past_relay: false,
+        is_ipv6: false,
     };
+
+    /// Where the relay takes datagrams.
+    fn front(self) -> SocketAddr {
+        if self.is_ipv6 {
+            front(FRONT_V6)
+        } else {
+            front(FRONT)
+        }
+    }
+
+    /// What the validator's name means to the signer.
+    fn validator(self) -> IpAddr {
+        if self.is_past_relay {
+            VALIDATOR.into()
+        } else {
+            self.front().ip()
+        }
+    }
 }
 
 /// A wrong line in the signer's wg0.conf.
@@ -181,14 +203,12 @@ impl Scene {
         let world = World::create()?;
         let confs = confs(combination, setup)?;
         let validator = SocketAddrV4::new(VALIDATOR, WIREGUARD_PORT);
-        let relay = Relay::start(&world.internet, front(FRONT), BACK, validator, seed)?;
+        let relay = Relay::start(&world.internet, setup.front(), BACK, validator, seed)?;
+        world.name_validator(setup.validator())?;
         relay.set(Path {
             limit: setup.path.limit,
             ..Path::GOOD
         });
-        if setup.is_past_relay {
-            world.name_validator(VALIDATOR)?;
-        }
         let signer = Signer::create(
             &stage.binaries,
             combination.signer,
@@ -337,12 +357,28 @@ impl Scene {
         slept
     }
 
+    /// Somebody on the signer's machine opens connections to the node and closes them, as a port
+    /// scan or a monitoring does.
+    ///
+    /// # Errors
+    /// When the signer's machine cannot be entered.
+    pub fn scan(&self, times: u32) -> Outcome {
+        let target = SocketAddr::new(TUNNEL_VALIDATOR.into(), PRIVVAL_PORT);
+        self.world.signer.inside(|| {
+            for _ in 0..times {
+                // Refused or accepted: what it does to the node is what is looked for.
+                drop(TcpStream::connect_timeout(&target, Duration::from_secs(1)));
+            }
+            Ok(())
+        })
+    }
+
     /// Gives the validator another address.
     ///
     /// # Errors
     /// When the new name cannot be written.
     pub fn move_validator(&self) -> Outcome {
-        self.world.name_validator(OTHER_FRONT)?;
+        self.world.name_validator(OTHER_FRONT.into())?;
         self.relay.move_front(front(OTHER_FRONT));
         Ok(())
     }
