@@ -8,8 +8,10 @@ use crate::Outcome;
 use crate::combination::{self, Combination, GatewayKind, SignerKind};
 use crate::path::Path;
 use crate::play::Manner;
-use crate::scene::{Part, Scene, Setup, Stage};
+use crate::scene::{Part, Scene};
+use crate::setup::Setup;
 use crate::site::{Guide, Site};
+use crate::stage::Stage;
 use crate::wait::{pause, until};
 use crate::world::{DOCKER, SEKAI, TUNNEL_VALIDATOR};
 

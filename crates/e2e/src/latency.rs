@@ -9,8 +9,10 @@ use crate::asker::ask;
 use crate::combination::{Combination, GatewayKind, SignerKind};
 use crate::machine::Slack;
 use crate::play::Manner;
-use crate::scene::{Scene, Setup, Stage};
+use crate::scene::Scene;
+use crate::setup::Setup;
 use crate::site::Site;
+use crate::stage::Stage;
 use crate::{Outcome, doing};
 
 /// Where the table goes when it is asked for.

@@ -8,7 +8,9 @@ use crate::combination::Combination;
 use crate::machine::Slack;
 use crate::path::Path;
 use crate::play::Manner;
-use crate::scene::{Scene, Setup, Stage};
+use crate::scene::Scene;
+use crate::setup::Setup;
+use crate::stage::Stage;
 
 /// Between an answer and the next question.
 const REST: Duration = Duration::from_millis(20);

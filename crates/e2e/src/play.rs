@@ -7,7 +7,8 @@ use crate::combination::{Combination, GatewayKind};
 use crate::machine::Slack;
 use crate::path::Path;
 use crate::rows::{Demand, Fault, OTHERS_MS, Row};
-use crate::scene::{Part, Scene, Stage};
+use crate::scene::{Part, Scene};
+use crate::stage::Stage;
 use crate::wait::pause;
 
 /// How long blocks may take on a busy machine before the row has failed.

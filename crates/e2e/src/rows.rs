@@ -3,7 +3,8 @@
 use crate::combination::{Combination, GatewayKind, SignerKind};
 use crate::flood::Kind;
 use crate::path::Path;
-use crate::scene::{Part, Setup};
+use crate::scene::Part;
+use crate::setup::Setup;
 
 /// One row.
 #[derive(Clone, Copy, Debug)]

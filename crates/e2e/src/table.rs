@@ -8,7 +8,7 @@ use crate::paced::{self, PACED, Paced};
 use crate::path::Path;
 use crate::play::{self, Manner};
 use crate::rows::{Fault, ROWS, Row};
-use crate::scene::Stage;
+use crate::stage::Stage;
 use crate::troubles::{self, TROUBLES, Trouble};
 
 /// One thing to play.

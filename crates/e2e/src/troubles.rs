@@ -8,7 +8,9 @@ use crate::binaries::fake_clock;
 use crate::combination::Combination;
 use crate::machine::Slack;
 use crate::play::Manner;
-use crate::scene::{Mistake, Part, Scene, Setup, Stage};
+use crate::scene::{Part, Scene};
+use crate::setup::{Mistake, Setup};
+use crate::stage::Stage;
 use crate::wait::until;
 
 /// How soon the log has to name it.

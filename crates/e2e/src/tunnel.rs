@@ -7,7 +7,7 @@ use crate::combination::{self, Combination};
 use crate::machine::Slack;
 use crate::options::Tunnel;
 use crate::play::Manner;
-use crate::scene::Stage;
+use crate::stage::Stage;
 use crate::table::{self, Entry};
 use crate::wait::{is_interrupted, listen_for_interrupts};
 use crate::{Outcome, binaries, namespace};

@@ -11,7 +11,7 @@ use std::time::Duration;
 use interop::Process;
 
 use crate::namespace::{Namespace, run};
-use crate::scene::Mistake;
+use crate::setup::Mistake;
 use crate::wait::until;
 use crate::world::{TUNNEL_SIGNER, TUNNEL_VALIDATOR, VALIDATOR_NAME, WIREGUARD_PORT};
 use crate::{Outcome, doing};
