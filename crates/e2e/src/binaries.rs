@@ -65,7 +65,10 @@ pub fn check_tools() -> Outcome {
     let paths = std::env::var_os("PATH").unwrap_or_default();
     let exists = |name: &str| std::env::split_paths(&paths).any(|dir| dir.join(name).is_file());
     let missing = NEEDED.iter().filter(|(program, _)| !exists(program));
-    let packages: Vec<&str> = missing.map(|(_, package)| *package).collect();
+    let mut packages: Vec<&str> = missing.map(|(_, package)| *package).collect();
+    if fake_clock().is_none() {
+        packages.push("libfaketime");
+    }
     if packages.is_empty() {
         return Ok(());
     }
@@ -73,4 +76,11 @@ pub fn check_tools() -> Outcome {
         "programs are missing here; on Debian: apt-get install {}",
         packages.join(" ")
     ))
+}
+
+/// The library that gives a program a clock of its own; its folder is named after the processor.
+pub fn fake_clock() -> Option<PathBuf> {
+    let folders = fs::read_dir("/usr/lib").ok()?.flatten();
+    let library = |folder: fs::DirEntry| folder.path().join("faketime/libfaketime.so.1");
+    folders.map(library).find(|library| library.is_file())
 }

@@ -73,6 +73,11 @@ impl Combination {
         self.has_own_tunnel() || self.gateway == GatewayKind::Ours
     }
 
+    /// Whether both ends of the tunnel are ours.
+    pub fn is_all_ours(self) -> bool {
+        self.has_own_tunnel() && self.gateway == GatewayKind::Ours
+    }
+
     /// Whether the signer makes the tunnel itself: what the project promises, it promises for
     /// these.
     pub fn has_own_tunnel(self) -> bool {

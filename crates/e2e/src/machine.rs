@@ -36,6 +36,16 @@ impl fmt::Display for Slack {
     }
 }
 
+/// The most memory that a process ever had (VmHWM, proc_pid_status(5)), in MiB.
+pub fn peak_memory_mib(id: u32) -> Option<f64> {
+    let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: f64 = line.split_whitespace().next()?.parse().ok()?;
+    Some(kib / 1024.0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,10 +9,10 @@ use std::thread;
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
-use crate::{Outcome, doing};
+use crate::{Outcome, doing, wireguard};
 
 /// Begins the names of all that a run makes; the process id follows.
-const PREFIX: &str = "tmkms-e2e-";
+pub const PREFIX: &str = "tmkms-e2e-";
 const NAMES: &str = "/run/netns";
 /// `ip netns exec` lays what is here over /etc.
 const FILES: &str = "/etc/netns";
@@ -191,12 +191,34 @@ impl Place {
 /// Removes what runs left behind whose process is gone.
 pub fn remove_stale() {
     for folder in [NAMES, FILES] {
-        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if owner(&name).is_some_and(|id| !Path::new("/proc").join(id).exists()) {
-                remove(&name);
-            }
+        for (name, _) in stale(Path::new(folder), owner) {
+            remove(&name);
         }
+    }
+    for (_, path) in stale(&std::env::temp_dir(), owner) {
+        report(fs::remove_dir_all(path));
+    }
+    for (_, path) in stale(Path::new(wireguard::SOCKETS), wireguard::owner) {
+        report(fs::remove_file(path));
+    }
+}
+
+/// What is in a folder and belongs to a process that is gone.
+fn stale(folder: &Path, owner: fn(&str) -> Option<&str>) -> Vec<(String, PathBuf)> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let is_stale =
+        |name: &String| owner(name).is_some_and(|id| !Path::new("/proc").join(id).exists());
+    let stale = names.filter(is_stale);
+    stale
+        .map(|name| (name.clone(), folder.join(name)))
+        .collect()
+}
+
+/// Something that is only in the way is no reason to stop.
+fn report(removed: std::io::Result<()>) {
+    if let Err(error) = removed {
+        eprintln!("cannot remove what an earlier run left: {error}");
     }
 }
 

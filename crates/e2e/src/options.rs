@@ -21,7 +21,7 @@ pub enum Command {
 /// Which rows, and how.
 #[derive(Debug, Args)]
 pub struct Tunnel {
-    /// Three minutes: some rows, fewer blocks
+    /// Three minutes: fewer blocks, some rows, and most of them for one signer and gateway
     #[arg(long)]
     pub short: bool,
     /// Only this row; may be given several times. `--row list` shows them
@@ -30,7 +30,17 @@ pub struct Tunnel {
     /// Only this signer and gateway, such as ours+gateway; may be given several times
     #[arg(long, value_name = "SIGNER+GATEWAY")]
     pub with: Vec<String>,
+    /// Writes the table of `--row latency` to docs/benchmarks.md
+    #[arg(long)]
+    pub write: bool,
     /// Where the network's choices come from; without it, the clock
     #[arg(long)]
     pub seed: Option<u64>,
+}
+
+impl Tunnel {
+    /// Whether the short form chooses, and not the developer.
+    pub fn is_short(&self) -> bool {
+        self.short && self.row.is_empty()
+    }
 }

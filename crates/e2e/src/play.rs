@@ -2,15 +2,19 @@
 
 use std::time::{Duration, Instant};
 
-use crate::combination::Combination;
+use crate::Outcome;
+use crate::combination::{Combination, GatewayKind};
 use crate::machine::Slack;
+use crate::path::Path;
 use crate::rows::{Demand, Fault, OTHERS_MS, Row};
-use crate::scene::{Scene, Stage};
+use crate::scene::{Part, Scene};
+use crate::stage::Stage;
 use crate::wait::pause;
-use crate::{Outcome, rows};
 
 /// How long blocks may take on a busy machine before the row has failed.
 const BLOCK_PATIENCE: Duration = Duration::from_secs(2);
+/// A recovery that is late is measured all the same.
+const GRACE: Duration = Duration::from_secs(30);
 /// Between the end of a part and its next start.
 const DOWN: Duration = Duration::from_millis(500);
 
@@ -21,6 +25,8 @@ pub struct Manner {
     pub is_short: bool,
     /// Where all choices come from.
     pub seed: u64,
+    /// Figures go into the documentation.
+    pub is_written: bool,
 }
 
 /// Plays a row to its end; returns its figures.
@@ -43,11 +49,12 @@ fn run(scene: &mut Scene, row: &Row, manner: Manner) -> Outcome<String> {
     } else {
         row.demand.blocks.0
     };
-    let limit = limit(scene.combination, row.demand);
-    let next = scene.watch.wait_for(before + 1, limit * 4)?;
-    let recovery = next.saturating_duration_since(end);
+    let limit = limit(scene.combination, row);
+    scene.watch.wait_for(before + 1, limit * 4 + GRACE)?;
     let patience = BLOCK_PATIENCE * u32::try_from(blocks).unwrap_or(u32::MAX) + limit;
     let last = scene.watch.wait_for(before + blocks, patience)?;
+    // Not the first block: that one may have been signed before a fault without an end.
+    let recovery = scene.watch.longest_gap(end);
     let slack = Slack::now();
     judge(scene, row, first, recovery, slack.grown(limit))?;
     let gap = scene.watch.longest_gap(begin).as_millis();
@@ -57,12 +64,21 @@ fn run(scene: &mut Scene, row: &Row, manner: Manner) -> Outcome<String> {
     if row.fault != Fault::None {
         figures += &format!("recovered after {} ms, ", recovery.as_millis());
     }
+    if let Some(flood) = &scene.flood {
+        figures += &format!("{:.0} datagrams/s, ", flood.rate());
+        let memory = scene.gateway_memory_mib().unwrap_or_default();
+        figures += &format!("gateway at most {memory:.0} MiB, ");
+    }
     Ok(figures + &format!("longest gap {gap} ms, {slack}"))
 }
 
-fn limit(combination: Combination, demand: Demand) -> Duration {
-    Duration::from_millis(if combination.has_own_tunnel() {
-        demand.recovery_ms
+fn limit(combination: Combination, row: &Row) -> Duration {
+    let is_ours = match row.fault {
+        Fault::Scan(_) => combination.gateway == GatewayKind::Ours,
+        _ => combination.has_own_tunnel(),
+    };
+    Duration::from_millis(if is_ours {
+        row.demand.recovery_ms
     } else {
         OTHERS_MS
     })
@@ -72,40 +88,43 @@ fn limit(combination: Combination, demand: Demand) -> Duration {
 fn inflict(scene: &mut Scene, fault: Fault) -> Outcome<Instant> {
     match fault {
         Fault::None => {}
-        Fault::Restart(part) => {
-            scene.stop(part);
-            pause(DOWN)?;
-            return scene.start(part);
+        Fault::Scan(times) => {
+            scene.scan(times)?;
+            return restart(scene, Part::Signer);
         }
+        Fault::Restart(part) => return restart(scene, part),
         Fault::Cut(seconds) => {
-            scene.relay.set(crate::path::Path {
+            scene.relay.set(Path {
                 is_cut: true,
-                ..crate::path::Path::GOOD
+                ..Path::GOOD
             });
             pause(Duration::from_secs(seconds))?;
-            scene.relay.set(crate::path::Path::GOOD);
+            scene.relay.set(Path::GOOD);
         }
+        Fault::Sleep(seconds) => scene.sleep(Duration::from_secs(seconds))?,
+        Fault::Flood(kind) => scene.flood(kind)?,
         Fault::Rebind => scene.relay.rebind(),
         Fault::Move => scene.move_validator()?,
     }
     Ok(Instant::now())
 }
 
-fn judge(
-    scene: &mut Scene,
-    row: &rows::Row,
-    first: u64,
-    recovery: Duration,
-    limit: Duration,
-) -> Outcome {
+fn restart(scene: &mut Scene, part: Part) -> Outcome<Instant> {
+    scene.stop(part);
+    pause(DOWN)?;
+    scene.start(part)
+}
+
+fn judge(scene: &mut Scene, row: &Row, first: u64, recovery: Duration, limit: Duration) -> Outcome {
     let conflicts = scene.signatures().conflicts;
     if !conflicts.is_empty() {
         return Err(format!("signed twice: {}", conflicts.join("; ")));
     }
-    if !scene.sekai.is_running() || !scene.signer.is_running() {
-        return Err("the node or the signer ended by itself".to_owned());
+    let ended = scene.ended();
+    if !ended.is_empty() {
+        return Err(format!("ended by itself: {}", ended.join(", ")));
     }
-    if recovery > limit {
+    if row.fault != Fault::None && recovery > limit {
         return Err(format!(
             "recovered after {} ms, not {} ms",
             recovery.as_millis(),
@@ -115,6 +134,24 @@ fn judge(
     let later = scene.later_rounds(first)?;
     if row.demand.in_first_round && !later.is_empty() {
         return Err(format!("blocks of later rounds: {later:?}"));
+    }
+    judge_ours(scene, row.demand)
+}
+
+/// What only ours has to keep.
+fn judge_ours(scene: &mut Scene, demand: Demand) -> Outcome {
+    let combination = scene.combination;
+    let is_said = |text: &str| scene.signer.output().contains(text);
+    if let Some(text) = demand.says.filter(|text| !is_said(text))
+        && combination.has_own_tunnel()
+    {
+        return Err(format!("the signer does not say {text:?}"));
+    }
+    let memory = scene.gateway_memory_mib().unwrap_or_default();
+    if let Some(limit) = demand.memory_mib.filter(|limit| memory > *limit)
+        && combination.gateway == GatewayKind::Ours
+    {
+        return Err(format!("the gateway took {memory:.0} MiB, not {limit:.0}"));
     }
     Ok(())
 }

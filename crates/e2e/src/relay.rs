@@ -41,7 +41,7 @@ pub struct Counts {
 #[derive(Debug)]
 struct Control {
     path: Path,
-    front: SocketAddrV4,
+    front: SocketAddr,
     rebinds: u64,
     counts: Counts,
     is_over: bool,
@@ -55,7 +55,7 @@ impl Relay {
     /// When a socket cannot be bound.
     pub fn start(
         internet: &Namespace,
-        front: SocketAddrV4,
+        front: SocketAddr,
         back: Ipv4Addr,
         validator: SocketAddrV4,
         seed: u64,
@@ -94,7 +94,7 @@ impl Relay {
 
     /// The validator gets another address: it is reached there only, and what it sends comes
     /// from there.
-    pub fn move_front(&self, front: SocketAddrV4) {
+    pub fn move_front(&self, front: SocketAddr) {
         self.lock().front = front;
     }
 
@@ -121,7 +121,7 @@ impl Drop for Relay {
 /// The two sockets, and the datagrams on their way between them.
 struct Pump {
     front: UdpSocket,
-    front_address: SocketAddrV4,
+    front_address: SocketAddr,
     back: UdpSocket,
     back_address: Ipv4Addr,
     rebinds: u64,
@@ -140,16 +140,11 @@ enum Way {
 }
 
 impl Pump {
-    fn new(
-        front: SocketAddrV4,
-        back: Ipv4Addr,
-        validator: SocketAddrV4,
-        seed: u64,
-    ) -> Outcome<Self> {
+    fn new(front: SocketAddr, back: Ipv4Addr, validator: SocketAddrV4, seed: u64) -> Outcome<Self> {
         Ok(Self {
             front: bind(front)?,
             front_address: front,
-            back: bind(SocketAddrV4::new(back, 0))?,
+            back: bind(SocketAddr::new(back.into(), 0))?,
             back_address: back,
             rebinds: 0,
             validator: validator.into(),
@@ -189,7 +184,7 @@ impl Pump {
             self.front_address = control.front;
         }
         if control.rebinds != self.rebinds {
-            self.back = bind(SocketAddrV4::new(self.back_address, 0))?;
+            self.back = bind(SocketAddr::new(self.back_address.into(), 0))?;
             self.rebinds = control.rebinds;
         }
         Ok(())
@@ -262,7 +257,7 @@ impl Pump {
     }
 }
 
-fn bind(address: SocketAddrV4) -> Outcome<UdpSocket> {
+fn bind(address: SocketAddr) -> Outcome<UdpSocket> {
     let bound = UdpSocket::bind(address).and_then(|socket| {
         socket.set_nonblocking(true)?;
         Ok(socket)

@@ -1,86 +1,33 @@
 //! A world with everything in it that a signature needs, set up for one row.
 
-use std::fs;
 use std::net::SocketAddrV4;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path as FilePath, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use interop::Process;
-
+use crate::Outcome;
 use crate::binaries::Binaries;
-use crate::combination::{Combination, GatewayKind, SignerKind};
-use crate::namespace::{NOBODY, Namespace};
+use crate::combination::{Combination, SignerKind};
+use crate::flood::Flood;
+use crate::forwarder::Forwarder;
+use crate::gateway::GatewayProcess;
+use crate::namespace::Namespace;
 use crate::path::Path;
+use crate::process::end;
 use crate::relay::Relay;
-use crate::sekai::{RPC, Sekai, Template, listens};
-use crate::signatures::Signatures;
+use crate::sekai::{Sekai, listens};
+use crate::setup::Setup;
 use crate::signer::Signer;
+use crate::site::Site;
+use crate::stage::Stage;
 use crate::wait::until;
 use crate::watch::Watch;
 use crate::wireguard::{Conf, Device};
-use crate::world::{
-    BACK, FRONT, GATEWAY, OTHER_FRONT, PRIVVAL_PORT, SEKAI, TUNNEL_VALIDATOR, VALIDATOR,
-    WIREGUARD_PORT, World, front,
-};
-use crate::{Outcome, doing};
+use crate::world::{BACK, PRIVVAL_PORT, VALIDATOR, WIREGUARD_PORT, World};
 
 /// How long a part may take to come up on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Blocks that are signed before a fault begins.
 const WARM_UP: u64 = 5;
-
-/// What all scenes of a run share.
-pub struct Stage {
-    /// The signers.
-    pub binaries: Binaries,
-    /// The chain.
-    pub template: Template,
-    dir: tempfile::TempDir,
-}
-
-impl Stage {
-    /// Copies and sets up what every scene begins with.
-    ///
-    /// # Errors
-    /// What the system or sekaid says.
-    pub fn create() -> Outcome<Self> {
-        let dir = tempfile::Builder::new()
-            .prefix("tmkms-e2e-")
-            .permissions(fs::Permissions::from_mode(0o755))
-            .tempdir()
-            .map_err(doing("make a temporary directory"))?;
-        Ok(Self {
-            binaries: Binaries::copy_to(dir.path())?,
-            template: Template::create(dir.path().join("template"))?,
-            dir,
-        })
-    }
-}
-
-/// What differs between rows before anything starts.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Setup {
-    /// The path from the beginning on.
-    pub path: Path,
-    /// `MTU` of both wg0.conf where WireGuard does not find it out itself.
-    pub mtu: Option<u16>,
-    /// What is wrong in the signer's wg0.conf.
-    pub mistake: Option<Mistake>,
-}
-
-/// A wrong line in the signer's wg0.conf.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mistake {
-    /// A private key that the other end does not know.
-    Key,
-    /// Another pre-shared key.
-    PresharedKey,
-    /// AllowedIPs without the validator.
-    AllowedIps,
-    /// A port at which nobody listens.
-    ClosedPort,
-}
 
 /// A part of the path that can be restarted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,31 +56,23 @@ pub struct Scene {
     pub signer_tun: Option<Device>,
     /// The validator's machine's end.
     pub gateway: Option<GatewayProcess>,
+    /// Who sends what is not wanted.
+    pub flood: Option<Flood>,
     /// Ours and theirs.
     pub combination: Combination,
-    confs: (Conf, Conf),
+    /// The published port.
+    published: Option<Forwarder>,
+    site: Site,
+    path: Path,
     binaries: Binaries,
-    dir: PathBuf,
+    /// Where the network's choices come from.
+    pub(crate) seed: u64,
+    /// wg0.conf of the signer's and of the validator's machine.
+    pub(crate) confs: (Conf, Conf),
+    /// Logs and files.
+    pub(crate) dir: PathBuf,
     /// Last, because it takes the ground away.
     pub world: World,
-}
-
-/// The validator's end of the tunnel.
-pub enum GatewayProcess {
-    /// `tmkms gateway`.
-    Ours(Process),
-    /// wireguard-go.
-    Host(Device),
-}
-
-impl GatewayProcess {
-    /// The process.
-    pub fn process(&mut self) -> &mut Process {
-        match self {
-            Self::Ours(process) => process,
-            Self::Host(device) => &mut device.process,
-        }
-    }
 }
 
 impl Scene {
@@ -147,40 +86,48 @@ impl Scene {
         setup: Setup,
         seed: u64,
     ) -> Outcome<Self> {
-        let dir = stage.dir.path().join("scene");
-        // Of the scene before.
-        let _ = fs::remove_dir_all(&dir);
-        fs::create_dir(&dir).map_err(doing("make a directory"))?;
+        let dir = stage.scene_dir()?;
         let world = World::create()?;
-        let confs = confs(setup)?;
+        let confs = setup.confs(combination)?;
         let validator = SocketAddrV4::new(VALIDATOR, WIREGUARD_PORT);
-        let relay = Relay::start(&world.internet, front(FRONT), BACK, validator, seed)?;
-        relay.set(setup.path);
-        let address = format!("tcp://{TUNNEL_VALIDATOR}:{PRIVVAL_PORT}");
+        let relay = Relay::start(&world.internet, setup.front(), BACK, validator, seed)?;
+        world.name_validator(setup.validator())?;
+        relay.set(Path {
+            limit: setup.path.limit,
+            ..Path::GOOD
+        });
         let signer = Signer::create(
             &stage.binaries,
             combination.signer,
             &dir.join("signer"),
             &stage.template.key(),
-            &address,
+            &setup.site.address(),
             &confs.0,
         )?;
         let mut scene = Self {
-            watch: Watch::start(&world.sekai),
+            watch: Watch::start(node_place(&world, setup.site)),
             relay,
             sekai: stage.template.copy(dir.join("sekai"))?,
             signer,
             signer_tun: None,
             gateway: None,
+            flood: None,
             combination,
+            published: None,
+            site: setup.site,
+            path: setup.path,
+            seed,
             confs,
             binaries: stage.binaries.clone(),
             dir,
             world,
         };
-        scene.admit()?;
-        scene.start(Part::Gateway)?;
-        scene.start(Part::SignerTun)?;
+        scene.site.prepare(&scene.world, combination.gateway)?;
+        if scene.site != Site::Bare {
+            scene.start(Part::Gateway)?;
+            scene.start(Part::SignerTun)?;
+        }
+        scene.published = scene.site.publish(&scene.world)?;
         scene.start(Part::Signer)?;
         Ok(scene)
     }
@@ -191,21 +138,19 @@ impl Scene {
     /// When no blocks are signed.
     pub fn begin(&mut self) -> Outcome {
         self.start(Part::Node)?;
-        self.watch.wait_for(WARM_UP, PATIENCE).map(drop)
-    }
-
-    /// What the validator's machine does with packets: the gateway's port is published, or the
-    /// node's is reached from the tunnel.
-    fn admit(&self) -> Outcome {
-        let rules = match self.combination.gateway {
-            GatewayKind::Ours => format!(
-                "iifname \"eth0\" udp dport {WIREGUARD_PORT} dnat to {GATEWAY}:{WIREGUARD_PORT}"
-            ),
-            GatewayKind::Host => {
-                format!("iifname \"wg*\" tcp dport {PRIVVAL_PORT} dnat to {SEKAI}:{PRIVVAL_PORT}")
-            }
-        };
-        nat(&self.world.validator, &rules)
+        let (watch, sekai) = (&self.watch, &mut self.sekai);
+        let seen = until("the first blocks are signed", PATIENCE, || {
+            (watch.height() >= WARM_UP || !sekai.is_running()).then_some(())
+        });
+        seen?;
+        if !self.sekai.is_running() {
+            let ended = self.ended().join(", ");
+            return Err(format!(
+                "no signer came within the node's 3 s; ended: {ended}"
+            ));
+        }
+        self.relay.set(self.path);
+        Ok(())
     }
 
     /// Starts a part that does not run. Returns when it is up.
@@ -221,9 +166,19 @@ impl Scene {
                 let device = Device::start(&world.signer, 's', &self.confs.0, &self.dir)?;
                 self.signer_tun = Some(device);
             }
-            Part::Gateway => self.gateway = Some(self.start_gateway()?),
+            Part::Gateway => {
+                let gateway = GatewayProcess::start(
+                    world,
+                    self.combination,
+                    self.site,
+                    &self.confs.1,
+                    &self.binaries,
+                    &self.dir,
+                )?;
+                self.gateway = Some(gateway);
+            }
             Part::Node => {
-                self.sekai.start(&world.sekai);
+                self.sekai.start(node_place(world, self.site));
                 self.wait_for_node()?;
             }
         }
@@ -235,32 +190,18 @@ impl Scene {
         match part {
             Part::Signer => self.signer.stop(),
             Part::SignerTun => self.signer_tun = None,
-            Part::Gateway => self.gateway = None,
+            Part::Gateway => {
+                if let Some(mut gateway) = self.gateway.take() {
+                    end(gateway.process());
+                }
+            }
             Part::Node => self.sekai.stop(),
         }
     }
 
-    fn start_gateway(&self) -> Outcome<GatewayProcess> {
-        if self.combination.gateway == GatewayKind::Host {
-            let device = Device::start(&self.world.validator, 'v', &self.confs.1, &self.dir)?;
-            return Ok(GatewayProcess::Host(device));
-        }
-        let home = self.dir.join("gateway");
-        // There already when it is started again.
-        let _ = fs::create_dir(&home);
-        self.confs.1.write_quick(&home.join("wg0.conf"), NOBODY)?;
-        let config = home.join("gateway.toml");
-        fs::write(&config, gateway_toml()).map_err(doing("write gateway.toml"))?;
-        let mut command = self.world.gateway.command_of_nobody(&self.binaries.ours);
-        command.arg("gateway").arg("-c").arg(config);
-        let log = self.dir.join("gateway.log");
-        let process = Process::start("gateway", &mut command, &log);
-        Ok(GatewayProcess::Ours(process))
-    }
-
     fn wait_for_node(&mut self) -> Outcome {
         let sekai = &mut self.sekai;
-        let listening = self.world.sekai.inside(|| {
+        let listening = node_place(&self.world, self.site).inside(|| {
             until("the node listens for its signer", PATIENCE, || {
                 (listens(PRIVVAL_PORT) || !sekai.is_running()).then_some(())
             })
@@ -272,91 +213,13 @@ impl Scene {
             Err("the node ended before it listened".to_owned())
         })
     }
-
-    /// Gives the validator another address.
-    ///
-    /// # Errors
-    /// When the new name cannot be written.
-    pub fn move_validator(&self) -> Outcome {
-        self.world.name_validator(OTHER_FRONT)?;
-        self.relay.move_front(front(OTHER_FRONT));
-        Ok(())
-    }
-
-    /// Every signature so far.
-    pub fn signatures(&self) -> Signatures {
-        Signatures::read(&self.signer.output())
-    }
-
-    /// Heights whose block was not agreed on in the first round, up to the last but one.
-    ///
-    /// # Errors
-    /// When the node does not tell.
-    pub fn later_rounds(&self, from: u64) -> Outcome<Vec<u64>> {
-        let last = self.watch.height();
-        self.world.sekai.inside(|| {
-            let mut found = Vec::new();
-            for height in from..last {
-                let answer = RPC
-                    .get(&format!("/commit?height={height}"))
-                    .ok_or_else(|| format!("the node does not tell of block {height}"))?;
-                let round = answer.pointer("/signed_header/commit/round");
-                if round.and_then(serde_json::Value::as_u64) != Some(0) {
-                    found.push(height);
-                }
-            }
-            Ok(found)
-        })
-    }
-
-    /// The last lines of every part's log.
-    pub fn last_words(&self) -> String {
-        const LINES: usize = 12;
-        let mut text = String::new();
-        for (name, output) in [
-            ("signer", self.signer.output()),
-            ("sekaid", self.sekai.output()),
-            ("gateway", read(&self.dir.join("gateway.log"))),
-            ("wireguard s", read(&self.dir.join("wireguard-s.log"))),
-            ("wireguard v", read(&self.dir.join("wireguard-v.log"))),
-        ] {
-            let lines: Vec<&str> = output.lines().collect();
-            let from = lines.len().saturating_sub(LINES);
-            for line in lines.get(from..).unwrap_or_default() {
-                text += &format!("    {name}: {line}\n");
-            }
-        }
-        text
-    }
 }
 
-fn read(path: &FilePath) -> String {
-    String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned()
-}
-
-/// Rules for what comes in, and the address of the machine for what goes to a container, so that
-/// its answers come back this way.
-fn nat(machine: &Namespace, incoming: &str) -> Outcome {
-    machine.nft(&format!(
-        "table ip e2e {{\n chain incoming {{\n  type nat hook prerouting priority -100\n  {incoming}\n \
-         }}\n chain outgoing {{\n  type nat hook postrouting priority 100\n  oifname \"kiranet\" \
-         masquerade\n }}\n}}\n"
-    ))
-}
-
-fn gateway_toml() -> String {
-    format!(
-        "[wireguard]\nconfig = \"wg0.conf\"\n\n[[forward]]\nport = {PRIVVAL_PORT}\n\
-         upstream = \"sekai.local:{PRIVVAL_PORT}\"\n"
-    )
-}
-
-fn confs(setup: Setup) -> Outcome<(Conf, Conf)> {
-    let (mut signer, mut validator) = Conf::pair()?;
-    signer.mtu = setup.mtu;
-    validator.mtu = setup.mtu;
-    if let Some(mistake) = setup.mistake {
-        signer.spoil(mistake)?;
+/// Where the node runs.
+pub(crate) fn node_place(world: &World, site: Site) -> &Namespace {
+    if site.has_node_on_host() {
+        &world.validator
+    } else {
+        &world.sekai
     }
-    Ok((signer, validator))
 }

@@ -7,6 +7,7 @@ use std::process::Command;
 use interop::{ConfigFile, Process, Rpc, fast_chain};
 
 use crate::namespace::{Namespace, run};
+use crate::process::end;
 use crate::world::PRIVVAL_PORT;
 use crate::{Outcome, doing};
 
@@ -109,7 +110,7 @@ impl Sekai {
     /// Ends it as a service manager does.
     pub fn stop(&mut self) {
         if let Some(mut process) = self.process.take() {
-            process.terminate();
+            end(&mut process);
         }
     }
 

@@ -9,6 +9,7 @@ use interop::{Process, SignerHome};
 use crate::binaries::Binaries;
 use crate::combination::SignerKind;
 use crate::namespace::{NOBODY, Namespace, run};
+use crate::process::end;
 use crate::sekai::CHAIN_ID;
 use crate::wireguard::Conf;
 use crate::{Outcome, doing};
@@ -79,9 +80,14 @@ impl Signer {
         if let Some(mut process) = self.process.take() {
             match self.kind {
                 SignerKind::PeerBesideTun => process.kill(),
-                _ => drop(process.terminate()),
+                _ => end(&mut process),
             }
         }
+    }
+
+    /// The process of its present life.
+    pub fn process(&mut self) -> Option<&mut Process> {
+        self.process.as_mut()
     }
 
     /// Whether it runs.

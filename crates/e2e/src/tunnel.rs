@@ -1,13 +1,14 @@
 //! `cargo xtask e2e tunnel`: chooses rows and combinations, plays them, counts.
 
+use std::thread;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::combination::{self, Combination};
 use crate::machine::Slack;
 use crate::options::Tunnel;
-use crate::play::{Manner, play};
-use crate::rows::{ROWS, Row};
-use crate::scene::Stage;
+use crate::play::Manner;
+use crate::stage::Stage;
+use crate::table::{self, Entry};
 use crate::wait::{is_interrupted, listen_for_interrupts};
 use crate::{Outcome, binaries, namespace};
 
@@ -28,32 +29,42 @@ pub fn run(options: &Tunnel) -> Outcome<bool> {
         list();
         return Ok(true);
     }
-    let rows = rows(options)?;
+    let entries = entries(options)?;
     let combinations = combinations(options)?;
     binaries::check_tools()?;
     listen_for_interrupts()?;
     namespace::remove_stale();
     let manner = Manner {
         is_short: options.short,
+        is_written: options.write,
         seed: options.seed.unwrap_or_else(from_clock),
     };
     println!("seed {}, {}", manner.seed, Slack::now());
     let stage = Stage::create()?;
     let mut totals = Totals::default();
-    for combination in combinations {
-        if combination.needs_tunnel() && !stage.binaries.has_tunnel {
+    let mut is_first = true;
+    let is_used =
+        |combination: &Combination| entries.iter().any(|entry| entry.applies_to(*combination));
+    for combination in combinations.into_iter().filter(is_used) {
+        let is_asked_for = !options.with.is_empty();
+        if combination.needs_tunnel() && !stage.binaries.has_tunnel && !is_asked_for {
             println!("LEFT OUT {combination}: this signer has no WireGuard in it");
             totals.left_out += 1;
             continue;
         }
-        for row in &rows {
-            if is_interrupted() {
-                return Err("interrupted".to_owned());
-            }
-            totals.add(report(&stage, combination, row, manner));
+        let is_wanted = |entry: &&Entry| {
+            entry.applies_to(combination) && (is_first || !options.is_short() || entry.is_basic())
+        };
+        for entry in entries.iter().filter(is_wanted) {
+            totals.add(report(&stage, *entry, combination, manner)?);
         }
+        is_first = false;
     }
-    println!("{} passed, {} failed", totals.passed, totals.failed);
+    let [any, ..] = combination::ALL;
+    for entry in entries.iter().filter(|entry| entry.is_single()) {
+        totals.add(report(&stage, *entry, any, manner)?);
+    }
+    println!("{}", totals.line());
     Ok(totals.failed == 0)
 }
 
@@ -62,37 +73,61 @@ impl Totals {
         self.passed += u32::from(is_passed);
         self.failed += u32::from(!is_passed);
     }
+
+    fn line(self) -> String {
+        let mut line = format!("{} passed, {} failed", self.passed, self.failed);
+        if self.left_out > 0 {
+            line += &format!(", {} combinations left out", self.left_out);
+        }
+        line
+    }
 }
 
-/// Plays a row and prints what came of it.
-fn report(stage: &Stage, combination: Combination, row: &Row, manner: Manner) -> bool {
+/// Plays an entry and prints what came of it.
+///
+/// # Errors
+/// When the run is interrupted.
+fn report(stage: &Stage, entry: Entry, combination: Combination, manner: Manner) -> Outcome<bool> {
     let start = Instant::now();
-    println!("     {combination} {}: {} …", row.name, row.what);
-    let played = play(stage, combination, row, manner);
+    let name = if entry.is_single() {
+        entry.name().to_owned()
+    } else {
+        format!("{combination} {}", entry.name())
+    };
+    println!("     {name}: {} …", entry.what());
+    // A helper that gives up panics, and takes only its row with it.
+    let played = thread::scope(|scope| {
+        let row = scope.spawn(|| entry.play(stage, combination, manner));
+        row.join().unwrap_or_else(|_| Err("panicked".to_owned()))
+    });
+    if is_interrupted() {
+        return Err("interrupted".to_owned());
+    }
     let seconds = start.elapsed().as_secs();
     match &played {
-        Ok(figures) => println!("PASS {combination} {}: {figures} ({seconds} s)", row.name),
-        Err(text) => println!("FAIL {combination} {}: {text} ({seconds} s)", row.name),
+        Ok(figures) => println!("PASS {name}: {figures} ({seconds} s)"),
+        Err(text) => println!("FAIL {name}: {text} ({seconds} s)"),
     }
-    played.is_ok()
+    Ok(played.is_ok())
 }
 
 fn list() {
-    for row in ROWS {
-        println!("{:<16} {}", row.name, row.what);
+    for entry in table::all() {
+        println!("{:<22} {}", entry.name(), entry.what());
     }
     for combination in combination::ALL {
         println!("--with {combination}");
     }
 }
 
-fn rows(options: &Tunnel) -> Outcome<Vec<&'static Row>> {
+fn entries(options: &Tunnel) -> Outcome<Vec<Entry>> {
+    let all = table::all();
     if options.row.is_empty() {
-        let wanted = ROWS.iter().filter(|row| row.is_short || !options.short);
-        return Ok(wanted.collect());
+        let is_wanted = |entry: &Entry| entry.is_short() || !options.short;
+        return Ok(all.into_iter().filter(is_wanted).collect());
     }
     let find = |name: &String| {
-        let found = ROWS.iter().find(|row| row.name == name);
+        let found = all.iter().find(|entry| entry.name() == name).copied();
         found.ok_or_else(|| format!("no row is called {name}; `--row list` shows them"))
     };
     options.row.iter().map(find).collect()

@@ -11,14 +11,14 @@ use std::time::Duration;
 use interop::Process;
 
 use crate::namespace::{Namespace, run};
-use crate::scene::Mistake;
+use crate::setup::Mistake;
 use crate::wait::until;
 use crate::world::{TUNNEL_SIGNER, TUNNEL_VALIDATOR, VALIDATOR_NAME, WIREGUARD_PORT};
 use crate::{Outcome, doing};
 
 /// Where wireguard-go listens for wg(8). One folder for all namespaces, so names of devices have
 /// to differ.
-const SOCKETS: &str = "/var/run/wireguard";
+pub const SOCKETS: &str = "/var/run/wireguard";
 /// wireguard-go is up in some tens of ms.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -209,10 +209,32 @@ impl Device {
     }
 }
 
+/// The process id in the name of a socket of ours: `wgs123.sock`.
+pub fn owner(name: &str) -> Option<&str> {
+    let rest = name
+        .strip_prefix("wgs")
+        .or_else(|| name.strip_prefix("wgv"))?;
+    let id = rest.strip_suffix(".sock")?;
+    (!id.is_empty() && id.bytes().all(|b| b.is_ascii_digit())).then_some(id)
+}
+
 impl Drop for Device {
     fn drop(&mut self) {
         self.process.kill();
         // It does that by itself unless it is killed.
         let _ = fs::remove_file(Path::new(SOCKETS).join(format!("{}.sock", self.name)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sockets_of_others_have_no_owner_here() {
+        assert_eq!(owner("wgs123.sock"), Some("123"));
+        for foreign in ["wg0.sock", "wgs.sock", "wgs1a.sock", "wgs123"] {
+            assert_eq!(owner(foreign), None, "{foreign}");
+        }
     }
 }

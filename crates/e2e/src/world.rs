@@ -6,7 +6,7 @@
 //!                                                                   └─ gateway 10.1.0.21
 //! ```
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::Outcome;
 use crate::namespace::Namespace;
@@ -17,6 +17,10 @@ pub const SIGNER: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);
 pub const FRONT: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
 /// Where the relay takes datagrams after the validator's address has changed.
 pub const OTHER_FRONT: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 3);
+/// The signer's machine and the relay over IPv6.
+pub const SIGNER_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xe2e, 0, 0, 0, 0, 0, 2);
+/// Where the relay takes datagrams over IPv6.
+pub const FRONT_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xe2e, 0, 0, 0, 0, 0, 1);
 /// The internet as the validator's machine sees it.
 pub const BACK: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
 /// The validator's machine.
@@ -27,6 +31,8 @@ pub const BRIDGE: Ipv4Addr = Ipv4Addr::new(10, 1, 0, 1);
 pub const SEKAI: Ipv4Addr = Ipv4Addr::new(10, 1, 0, 3);
 /// The container with the gateway.
 pub const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 1, 0, 21);
+/// The machine on Docker's default network.
+pub const DOCKER: Ipv4Addr = Ipv4Addr::new(172, 17, 0, 1);
 /// The signer inside the tunnel.
 pub const TUNNEL_SIGNER: Ipv4Addr = Ipv4Addr::new(10, 200, 0, 2);
 /// The validator inside the tunnel.
@@ -68,7 +74,7 @@ impl World {
         };
         world.wire_machines()?;
         world.wire_containers()?;
-        world.name_validator(FRONT)?;
+        world.name_validator(FRONT.into())?;
         Ok(world)
     }
 
@@ -77,14 +83,15 @@ impl World {
         self.signer.wire("eth0", &self.internet, "signer")?;
         self.validator.wire("eth0", &self.internet, "validator")?;
         self.signer.ip(&format!(
-            "address add {SIGNER}/24 dev eth0\nroute add default via {FRONT}"
+            "address add {SIGNER}/24 dev eth0\nroute add default via {FRONT}\n\
+             address add {SIGNER_V6}/64 dev eth0 nodad"
         ))?;
         self.validator.ip(&format!(
             "address add {VALIDATOR}/24 dev eth0\nroute add default via {BACK}"
         ))?;
         self.internet.ip(&format!(
             "address add {FRONT}/24 dev signer\naddress add {OTHER_FRONT}/24 dev signer\n\
-             address add {BACK}/24 dev validator"
+             address add {BACK}/24 dev validator\naddress add {FRONT_V6}/64 dev signer nodad"
         ))?;
         self.internet.sysctl("net/ipv4/ip_forward", "1")
     }
@@ -112,12 +119,12 @@ impl World {
     ///
     /// # Errors
     /// When the hosts file cannot be written.
-    pub fn name_validator(&self, address: Ipv4Addr) -> Outcome {
+    pub fn name_validator(&self, address: IpAddr) -> Outcome {
         self.signer.hosts(&format!("{address} {VALIDATOR_NAME}"))
     }
 }
 
-/// Where the relay takes datagrams.
-pub fn front(address: Ipv4Addr) -> SocketAddrV4 {
-    SocketAddrV4::new(address, WIREGUARD_PORT)
+/// The endpoint at an address of the relay.
+pub fn front(address: impl Into<IpAddr>) -> SocketAddr {
+    SocketAddr::new(address.into(), WIREGUARD_PORT)
 }
