@@ -10,3 +10,4 @@ pub mod observe;
 pub mod sandbox;
 pub mod session;
 pub mod signer;
+pub mod tunnels;

@@ -4,6 +4,7 @@
 //! [`Failure`]; only `main` prints errors and chooses exit codes.
 
 mod args;
+mod args_tunnel;
 mod backup;
 mod config;
 mod demo;
@@ -18,6 +19,7 @@ mod rotate;
 mod softsign;
 mod start;
 mod state;
+mod wireguard;
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -28,6 +30,7 @@ pub use self::args::{Args, LogArgs, LogFormat};
 use self::args::{
     Command, ConfigCommand, IdentityCommand, KeyCommand, SoftsignCommand, StateCommand,
 };
+pub use self::args_tunnel::GatewayArgs;
 pub use self::failure::Failure;
 pub use self::output::Output;
 
@@ -55,6 +58,7 @@ fn command(command: Command, out: &mut dyn Write) -> Outcome {
         Command::State(StateCommand::Import(args)) => state::import(&args, out),
         Command::State(StateCommand::Export(args)) => state::export(&args, out),
         Command::Start(args) => start::run(&args),
+        Command::Wireguard(command) => wireguard::run(&command, out),
         Command::Demo(args) => demo::run(&args, out),
         Command::Version => Ok(writeln!(out, "{}", env!("CARGO_PKG_VERSION"))?),
         Command::Completions { shell } => completions(shell, out),

@@ -18,6 +18,7 @@ use super::paths::normalised;
 use super::provider::Providers;
 use super::section::{Context, Marked, Section};
 use super::validator::ValidatorDraft;
+use super::wireguard::WireguardDraft;
 use diagnostics::closest;
 use diagnostics::{Diagnostic, Span};
 
@@ -26,6 +27,7 @@ pub(super) struct Drafts {
     pub(super) chains: Vec<ChainDraft>,
     pub(super) providers: Providers,
     pub(super) validators: Vec<ValidatorDraft>,
+    pub(super) wireguard: WireguardDraft,
 }
 
 /// Runs all checks.
@@ -280,6 +282,9 @@ impl Check<'_, '_> {
                 let what = ("a passphrase", Some(path.span()));
                 others.insert(normalised(path.get_ref()), what);
             }
+        }
+        for path in &self.drafts.wireguard.paths {
+            others.insert(normalised(path.get_ref()), ("a tunnel", Some(path.span())));
         }
         for chain in &self.drafts.chains {
             let Some(file) = &chain.state_file else {

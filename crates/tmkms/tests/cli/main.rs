@@ -31,3 +31,4 @@ mod softsign_keygen;
 mod start;
 mod state;
 mod transcript;
+mod wireguard;

@@ -16,8 +16,11 @@ pub(super) fn allowed(text: &str) -> Result<IpNet, Wrong> {
     Ok(network)
 }
 
-/// An entry of `Address`.
-pub(super) fn own_address(text: &str) -> Result<IpNet, Wrong> {
+/// An entry of `Address`: an address that one machine can have inside a tunnel.
+///
+/// # Errors
+/// What is wrong with it, in a few words.
+pub fn own_address(text: &str) -> Result<IpNet, String> {
     let network = network(text)?;
     usable(network.addr())?;
     Ok(network)
