@@ -233,7 +233,7 @@ const ERRORS: [&str; 10] = [
     "tmkms/src/signer/hook.rs",
     "tmkms/src/signer/load.rs",
     "tmkms/src/signer/mark.rs",
-    "tmkms/src/tunnels.rs",
+    "tmkms/src/tunnels/error.rs",
 ];
 
 /// Texts that are only the beginning of another error's.

@@ -9,6 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use tmkms::config::{Forward, Gateway};
+use tunnel::Conf;
 
 fn cases() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/gateway")
@@ -114,4 +115,58 @@ fn a_file_that_is_not_there_says_how_to_do_without() {
         lines(text).into_iter().filter(|line| line != "|").collect()
     };
     assert_eq!(without_rule(&error), without_rule(&expected));
+}
+
+const WG: &str = "[Interface]\nPrivateKey = dwdtCnMYpX08FsFyUbJmRd9ML4frwJkqsXf7pR25LCo=\n\
+                  Address = 10.200.0.1\nListenPort = 51820\n\
+                  [Peer]\nPublicKey = 3p7bfXt9wbTTW2HC7OQ1Nz+DQ8hbeGdNrfx+FG+IK08=\n\
+                  AllowedIPs = 10.200.0.2, 10.200.1.0/24\n";
+
+#[test]
+fn who_is_allowed_is_a_peer_of_the_tunnel() {
+    let spec = Conf::parse(WG, Path::new("wg0.conf"))
+        .unwrap_or_else(|e| panic!("{e}"))
+        .spec;
+    let allowed = |flags: &[&str]| {
+        let networks = flags.iter().map(|text| text.parse().unwrap()).collect();
+        let forward = Forward {
+            allowed: Some(networks),
+            ..Forward::default()
+        };
+        let networks = forward.allowed_by(&spec).map_err(|e| e.to_string())?;
+        Ok::<_, String>(networks.iter().map(ToString::to_string).collect::<Vec<_>>())
+    };
+    let everybody = Forward::default().allowed_by(&spec).unwrap();
+    let everybody: Vec<String> = everybody.iter().map(ToString::to_string).collect();
+    assert_eq!(everybody, ["10.200.0.2/32", "10.200.1.0/24"]);
+    assert_eq!(
+        allowed(&["10.200.0.2/32", "10.200.1.7/32"]).unwrap(),
+        ["10.200.0.2/32", "10.200.1.7/32"]
+    );
+    for stranger in ["10.200.0.0/24", "10.200.2.1/32", "10.200.0.0/15"] {
+        assert_eq!(
+            allowed(&["10.200.0.2/32", stranger]).unwrap_err(),
+            format!(
+                "{stranger} is allowed, but no peer of the tunnel has it in its AllowedIPs, so \
+                 nobody can come from there. Correct `allowed`, or the AllowedIPs of the peer"
+            )
+        );
+    }
+}
+
+#[test]
+fn a_gateway_does_not_forward_to_itself() {
+    let spec = Conf::parse(WG, Path::new("wg0.conf"))
+        .unwrap_or_else(|e| panic!("{e}"))
+        .spec;
+    let forward = Forward {
+        upstream: "10.200.0.1:26659".parse().unwrap(),
+        ..Forward::default()
+    };
+    assert_eq!(
+        forward.allowed_by(&spec).unwrap_err().to_string(),
+        "the node 10.200.0.1:26659 is the gateway itself: that is its own address inside the \
+         tunnel. Name the node as this machine or this container reaches it, for example \
+         sekai.local:26659"
+    );
 }

@@ -49,7 +49,7 @@ pub use diagnostics::{Diagnostic, Report, Severity};
 pub use diagnostics::{Located, Location};
 pub use file::{FileError, MAX_LEN};
 pub(crate) use gateway::network;
-pub use gateway::{DEFAULT_LISTEN, DEFAULT_UPSTREAM, Forward, Gateway, Upstream};
+pub use gateway::{DEFAULT_LISTEN, DEFAULT_UPSTREAM, Forward, ForwardError, Gateway, Upstream};
 pub use hook::StateHook;
 pub use softsign::{KeyEncoding, Softsign};
 pub use template::{Network, Template, UnknownNetwork};

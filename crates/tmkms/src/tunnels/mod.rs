@@ -6,35 +6,21 @@
 //!   address that this machine has already.
 //! - A file that others can read is refused (see [`FilePermissions`]).
 
-use std::fmt::Write as _;
-use std::net::{IpAddr, UdpSocket};
+mod error;
+mod tunnel;
+
+use std::net::IpAddr;
 use std::path::PathBuf;
-use std::str;
 
-use diagnostics::{Located, Location, Report};
-use ipnet::IpNet;
-use keys::{FilePermissions, KeyFileError, Origin, Problem, Purpose, read_secret_file};
-use tunnel::conf::Ignored;
-use tunnel::{Conf, Spec};
+use diagnostics::Located;
+use keys::FilePermissions;
 
+pub use self::error::TunnelError;
+pub use self::tunnel::Tunnel;
 use crate::config::{Config, Endpoint, Validator};
 
 /// All tunnels.
 pub struct Tunnels(Vec<Tunnel>);
-
-/// One tunnel.
-pub struct Tunnel {
-    /// Its file.
-    pub file: PathBuf,
-    /// Where tmkms.toml names it; absent for a file that a flag names.
-    pub at: Option<Location>,
-    /// What it is made of.
-    pub spec: Spec,
-    /// What the file's owner should know.
-    pub warnings: Report,
-    /// Settings of the file that have no effect here.
-    pub ignored: Vec<Ignored>,
-}
 
 /// Where a node is dialled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,152 +31,6 @@ pub enum Way<T> {
     Outside,
     /// Its name is looked up outside, each time it is dialled; then its address decides.
     ByName,
-}
-
-/// Why a tunnel cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum TunnelError {
-    /// Its file cannot be read.
-    #[error("{}{source}", place(.at.as_ref()))]
-    File {
-        /// Where tmkms.toml names it.
-        at: Option<Location>,
-        /// What is wrong.
-        source: Box<KeyFileError>,
-    },
-    /// Its file has mistakes.
-    #[error("{0}")]
-    Invalid(Box<Report>),
-    /// An address lies behind two tunnels.
-    #[error(
-        "{network} of {} and {other} of {} overlap, so an address lies behind two tunnels. Give \
-         each peer its own address in AllowedIPs, as /32 or /128",
-        .file.display(), .other_file.display()
-    )]
-    Overlap {
-        /// One of AllowedIPs.
-        network: IpNet,
-        /// Its file.
-        file: PathBuf,
-        /// One of AllowedIPs that holds it, or is held by it.
-        other: IpNet,
-        /// Its file.
-        other_file: PathBuf,
-    },
-    /// Two tunnels listen on one port.
-    #[error(
-        "ListenPort is {port} in {} and in {}. Change one of them, or remove it where the peer is \
-         dialled from here",
-        .file.display(), .other_file.display()
-    )]
-    Port {
-        /// The UDP port.
-        port: u16,
-        /// One of the files.
-        file: PathBuf,
-        /// The other.
-        other_file: PathBuf,
-    },
-    /// This machine has the address already.
-    #[error(
-        "{address}, the Address in {}, is already an address of this machine. If the kernel's \
-         WireGuard has it, run `wg-quick down` for its interface: a tunnel has one end here, not \
-         two",
-        .file.display()
-    )]
-    Local {
-        /// The address.
-        address: IpAddr,
-        /// The file.
-        file: PathBuf,
-    },
-}
-
-impl TunnelError {
-    /// The text for people, with its headings, ending in a line end.
-    #[must_use]
-    pub fn render(&self, colour: bool) -> String {
-        match self {
-            Self::Invalid(report) => report.render(colour),
-            other => format!("error: {other}\n"),
-        }
-    }
-}
-
-fn place(at: Option<&Location>) -> String {
-    at.map_or_else(String::new, |at| format!("{at}: "))
-}
-
-impl Tunnel {
-    /// Reads and checks the file of a tunnel.
-    ///
-    /// # Errors
-    /// [`TunnelError::File`] and [`TunnelError::Invalid`].
-    pub fn load(
-        file: PathBuf,
-        at: Option<Location>,
-        permissions: FilePermissions,
-    ) -> Result<Self, TunnelError> {
-        let unreadable = |source| TunnelError::File {
-            at: at.clone(),
-            source: Box::new(source),
-        };
-        let content =
-            read_secret_file(&file, Purpose::WireGuard, permissions).map_err(unreadable)?;
-        let text = str::from_utf8(&content).map_err(|_| {
-            unreadable(KeyFileError {
-                origin: Origin::from(file.as_path()),
-                purpose: Purpose::WireGuard,
-                format: None,
-                problem: Problem::Binary {
-                    bytes: content.len(),
-                    what: "something else",
-                },
-            })
-        })?;
-        let conf =
-            Conf::parse(text, &file).map_err(|report| TunnelError::Invalid(Box::new(report)))?;
-        Ok(Self {
-            file,
-            at,
-            spec: conf.spec,
-            warnings: conf.warnings,
-            ignored: conf.ignored,
-        })
-    }
-
-    fn networks(&self) -> impl Iterator<Item = IpNet> {
-        let peers = self.spec.peers.iter();
-        peers.flat_map(|peer| peer.allowed_ips.iter().copied())
-    }
-
-    /// In one line: the file, this end's addresses, and each peer.
-    #[must_use]
-    pub fn describe(&self) -> String {
-        let mut line = format!(
-            "tunnel {}: {}",
-            self.file.display(),
-            joined(&self.spec.interface.addresses)
-        );
-        for peer in &self.spec.peers {
-            // Writing to a string does not fail.
-            let _ = write!(
-                line,
-                ", peer {} for {}",
-                peer.public_key,
-                joined(&peer.allowed_ips)
-            );
-            if let Some(endpoint) = &peer.endpoint {
-                let _ = write!(line, " at {endpoint}");
-            }
-        }
-        line
-    }
-}
-
-fn joined(networks: &[IpNet]) -> String {
-    let texts: Vec<String> = networks.iter().map(ToString::to_string).collect();
-    texts.join(", ")
 }
 
 impl Tunnels {
@@ -210,7 +50,9 @@ impl Tunnels {
                 Err(error) => errors.push(error),
             }
         }
-        errors.extend(addresses_of_this_machine(&tunnels));
+        for tunnel in &tunnels {
+            errors.extend(tunnel.addresses_of_this_machine());
+        }
         for (index, tunnel) in tunnels.iter().enumerate() {
             for other in tunnels.iter().take(index) {
                 errors.extend(overlap(tunnel, other));
@@ -327,35 +169,10 @@ fn port_twice(tunnel: &Tunnel, other: &Tunnel) -> Option<TunnelError> {
     })
 }
 
-fn addresses_of_this_machine(tunnels: &[Tunnel]) -> impl Iterator<Item = TunnelError> {
-    tunnels.iter().flat_map(|tunnel| {
-        let addresses = tunnel.spec.interface.addresses.iter().map(IpNet::addr);
-        let local = addresses.filter(|address| is_local(*address));
-        local.map(|address| TunnelError::Local {
-            address,
-            file: tunnel.file.clone(),
-        })
-    })
-}
-
-/// To reach itself a machine takes the address itself as the source. Connecting a UDP socket asks
-/// for that source and sends nothing.
-fn is_local(address: IpAddr) -> bool {
-    const ANY_PORT: u16 = 9;
-    let any: IpAddr = match address {
-        IpAddr::V4(_) => std::net::Ipv4Addr::UNSPECIFIED.into(),
-        IpAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),
-    };
-    let source = UdpSocket::bind((any, 0)).and_then(|socket| {
-        socket.connect((address, ANY_PORT))?;
-        socket.local_addr()
-    });
-    source.is_ok_and(|source| source.ip() == address)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ::tunnel::Conf;
     use std::path::Path;
 
     const KEY: &str = "dwdtCnMYpX08FsFyUbJmRd9ML4frwJkqsXf7pR25LCo=";
@@ -432,22 +249,5 @@ mod tests {
         }
         assert!(overlap(&small, &other).is_none() && overlap(&other, &large).is_none());
         assert!(port_twice(&small, &large).is_some());
-    }
-
-    /// 192.0.2.0/24 is nobody's (RFC 5737); 127.0.0.1 is everybody's.
-    #[test]
-    fn an_address_of_this_machine_is_no_address_of_a_tunnel() {
-        assert!(is_local("127.0.0.1".parse().unwrap()));
-        assert!(!is_local("192.0.2.77".parse().unwrap()));
-        let error = TunnelError::Local {
-            address: "10.200.0.2".parse().unwrap(),
-            file: "wg0.conf".into(),
-        };
-        assert_eq!(
-            error.render(false),
-            "error: 10.200.0.2, the Address in wg0.conf, is already an address of this machine. If \
-             the kernel's WireGuard has it, run `wg-quick down` for its interface: a tunnel has one \
-             end here, not two\n"
-        );
     }
 }
