@@ -7,10 +7,11 @@ use ipnet::IpNet;
 
 use super::draft::Wrong;
 
-/// An entry of `AllowedIPs`.
+/// An entry of `AllowedIPs`. A network may hold anything: `0.0.0.0/1` and `128.0.0.0/1` together
+/// are a usual way to write every address.
 pub(super) fn allowed(text: &str) -> Result<IpNet, Wrong> {
     let network = network(text)?;
-    if network.prefix_len() > 0 {
+    if network.prefix_len() == network.max_prefix_len() {
         usable(network.addr())?;
     }
     Ok(network)
