@@ -200,7 +200,7 @@ fn kept(file: &Path) -> String {
 }
 
 fn tell_next(args: &PairArgs, port: u16, out: &mut dyn Write) -> Outcome {
-    let (signer, validator) = (quoted(&args.signer), quoted(&args.validator));
+    let validator = quoted(&args.validator);
     let node = match args.validator_address.is_ipv6() {
         true => format!("[{}]", args.validator_address),
         false => args.validator_address.to_string(),
@@ -211,12 +211,25 @@ fn tell_next(args: &PairArgs, port: u16, out: &mut dyn Write) -> Outcome {
   scp -p {validator} VALIDATOR:wg0.conf && rm {validator}
   there: let UDP port {port} in, and run, where it can reach the node,
   tmkms gateway --wireguard wg0.conf
-and the signer's:
-  mv -n {signer} DIR/wg0.conf
-  printf '[wireguard]\\nconfig = \"wg0.conf\"\\n' >> DIR/tmkms.toml
-  set addr = \"tcp://{node}:26659\" in DIR/tmkms.toml
-  tmkms config check -c DIR/tmkms.toml
-  tmkms start -c DIR/tmkms.toml"
+and the signer's:"
+    )?;
+    let home = home_of(&args.signer);
+    if home.is_none() {
+        writeln!(out, "  mv -n {} DIR/wg0.conf", quoted(&args.signer))?;
+    }
+    let config = quoted(&home.unwrap_or(Path::new("DIR")).join("tmkms.toml"));
+    writeln!(
+        out,
+        "  printf '[wireguard]\\nconfig = \"wg0.conf\"\\n' >> {config}
+  set addr = \"tcp://{node}:26659\" in {config}
+  tmkms config check -c {config}
+  tmkms start -c {config}"
     )?;
     Ok(())
+}
+
+/// The directory that the signer's file was made in, if it has its place there already.
+fn home_of(signer: &Path) -> Option<&Path> {
+    let named = signer.file_name()? == "wg0.conf";
+    signer.parent().filter(|_| named)
 }
