@@ -22,7 +22,7 @@ type Maker = fn() -> Outcome<Seeds>;
 fn main() -> Outcome<()> {
     let directory = std::env::args_os().nth(1);
     let directory = PathBuf::from(directory.ok_or("usage: seeds DIRECTORY")?);
-    let targets: [(&str, Maker); 10] = [
+    let targets: [(&str, Maker); 11] = [
         ("guard", guard),
         ("key_file", key_file),
         ("node_address", node_address),
@@ -33,6 +33,7 @@ fn main() -> Outcome<()> {
         ("state_document", state_document),
         ("state_ring", state_ring),
         ("tmkms_toml", tmkms_toml),
+        ("wg_conf", wg_conf),
     ];
     for (target, make) in targets {
         let place = directory.join(target);
@@ -257,6 +258,10 @@ fn state_ring() -> Outcome<Seeds> {
 
 fn tmkms_toml() -> Outcome<Seeds> {
     files("crates/tmkms/tests/config", "toml")
+}
+
+fn wg_conf() -> Outcome<Seeds> {
+    files("crates/tunnel/tests/conf", "conf")
 }
 
 /// Every address in those files.

@@ -172,8 +172,8 @@ fn a_directory_that_docker_made_says_how_to_mend_it() {
         read_key(dir.path(), &BASE64).unwrap_err().to_string(),
         format!(
             "key file {p} is a directory, but a file is expected. Docker makes a directory where \
-             the source of a mount is missing: stop the container, run `rmdir {p}`, put the key \
-             file there and start the container again"
+             the source of a mount is missing: stop the container, run `rmdir {p}`, put the file \
+             there and start the container again"
         )
     );
 }
@@ -201,7 +201,7 @@ fn devices_pipes_and_sockets_are_refused_without_waiting() {
             read_key(path, &BASE64).unwrap_err().to_string(),
             format!(
                 "key file {} is {kind}, but a regular file is expected. Check that the path names \
-                 the key file",
+                 the right file",
                 path.display()
             )
         );

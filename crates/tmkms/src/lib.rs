@@ -11,3 +11,4 @@ pub mod observe;
 pub mod sandbox;
 pub mod session;
 pub mod signer;
+pub mod tunnels;

@@ -21,7 +21,8 @@ use clap::{Command, CommandFactory as _, Parser as _};
 use privval::FrameError;
 use secret_connection::{HandshakeError, HandshakeFailure, OpenError, Stage};
 use tmkms::cli::Args;
-use tmkms::config::{Config, schema::TABLES};
+use tmkms::config::Config;
+use tmkms::config::schema::{GATEWAY_TABLES, TABLES};
 use tmkms::session::Trouble;
 
 use markdown::{Block, Document, all, code_spans, document, root};
@@ -31,7 +32,7 @@ use sources::{Template, Templates, error_texts};
 #[test]
 fn every_field_is_in_the_reference_with_its_example() {
     let reference = document("configuration.md");
-    for table in TABLES {
+    for table in TABLES.iter().chain(&GATEWAY_TABLES) {
         let title = table.title.trim_matches('`');
         let name = |heading: &str| {
             let heading = heading.trim_start_matches('#').trim().trim_matches('`');
@@ -150,7 +151,7 @@ fn blocks(languages: &[&str]) -> Vec<Block> {
 }
 
 /// Words of the system, of libraries, of made-up hooks and of commands of others.
-const NOT_OURS: [&str; 20] = [
+const NOT_OURS: [&str; 21] = [
     "failed to lookup address information: Name or service not known",
     "Network is unreachable (os error",
     "No route to host (os error",
@@ -165,6 +166,7 @@ const NOT_OURS: [&str; 20] = [
     "process 1079 on vm",
     "printed \"hello\"",
     "key file",
+    "WireGuard file",
     "can be read by",
     "but json is",
     "cannot create",
@@ -221,7 +223,7 @@ fn titled_messages() -> Vec<(String, String)> {
 }
 
 /// Where the errors are that an operator meets when the signer starts or refuses.
-const ERRORS: [&str; 9] = [
+const ERRORS: [&str; 10] = [
     "guard/src/refusal.rs",
     "keys/src/problem.rs",
     "keys/src/material.rs",
@@ -231,6 +233,7 @@ const ERRORS: [&str; 9] = [
     "tmkms/src/signer/hook.rs",
     "tmkms/src/signer/load.rs",
     "tmkms/src/signer/mark.rs",
+    "tmkms/src/tunnels/error.rs",
 ];
 
 /// Texts that are only the beginning of another error's.
@@ -252,14 +255,22 @@ fn no_error_is_left_out() {
     assert!(missing.is_empty(), "{}", missing.join("\n"));
 }
 
-/// The cases in `tests/config` have one mistake of every kind.
+/// Where every kind of mistake in a file has a case of its own.
+const CASES: [&str; 3] = [
+    "crates/tmkms/tests/config",
+    "crates/tmkms/tests/gateway",
+    "crates/tunnel/tests/conf",
+];
+
 #[test]
 fn no_mistake_in_the_configuration_is_left_out() {
     let known: Vec<Template> = titled_messages()
         .iter()
         .map(|(_, message)| Template::of_capitals(message))
         .collect();
-    let cases = std::fs::read_dir(root().join("crates/tmkms/tests/config")).unwrap();
+    let cases = CASES
+        .iter()
+        .flat_map(|folder| std::fs::read_dir(root().join(folder)).unwrap());
     let mut missing = Vec::new();
     for path in cases.map(|case| case.unwrap().path()) {
         if path.extension().is_none_or(|ext| ext != "stderr") {

@@ -8,6 +8,7 @@ use clap::{ArgGroup, Parser, Subcommand, ValueEnum, ValueHint};
 use keys::PassphraseSource;
 use privval::ChainId;
 
+use super::args_tunnel::WireguardCommand;
 use crate::config::{Address, Network};
 
 /// Holds a validator's consensus key and signs for its node, never twice.
@@ -43,6 +44,9 @@ pub enum Command {
     Start(StartArgs),
     /// Show what the running signer does, and whether it can sign
     Status(StatusArgs),
+    /// Make the keys and files of WireGuard
+    #[command(subcommand)]
+    Wireguard(WireguardCommand),
     /// Show the signer at work, with a made-up node on this machine
     Demo(DemoArgs),
     /// Print the version

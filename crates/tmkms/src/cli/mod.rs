@@ -4,6 +4,7 @@
 //! [`Failure`]; only `main` prints errors and chooses exit codes.
 
 mod args;
+mod args_tunnel;
 mod backup;
 mod config;
 mod demo;
@@ -19,6 +20,7 @@ mod softsign;
 mod start;
 mod state;
 mod status;
+mod wireguard;
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -29,6 +31,7 @@ pub use self::args::{Args, LogArgs, LogFormat};
 use self::args::{
     Command, ConfigCommand, IdentityCommand, KeyCommand, SoftsignCommand, StateCommand,
 };
+pub use self::args_tunnel::GatewayArgs;
 pub use self::failure::Failure;
 pub use self::output::Output;
 
@@ -58,6 +61,7 @@ fn command(command: Command, out: &mut dyn Write) -> Outcome {
         Command::State(StateCommand::Export(args)) => state::export(&args, out),
         Command::Start(args) => start::run(&args),
         Command::Status(args) => status::run(&args, out),
+        Command::Wireguard(command) => wireguard::run(&command, out),
         Command::Demo(args) => demo::run(&args, out),
         Command::Version => Ok(writeln!(out, "{}", env!("CARGO_PKG_VERSION"))?),
         Command::Completions { shell } => completions(shell, out),

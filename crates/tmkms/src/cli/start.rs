@@ -27,12 +27,11 @@ pub(super) fn run(args: &StartArgs) -> Outcome {
     observe::log_to_stdout(&args.log)?;
     let config = config::load(&args.config.path)?;
     hardening::before_keys();
-    let signer = signer::load(
-        &config,
-        permissions(args.allow_insecure_permissions),
-        BootMemory::Kept,
-    )
-    .map_err(|errors| Failure::listed(&errors))?;
+    let permissions = permissions(args.allow_insecure_permissions);
+    config::load_tunnels(&config, permissions)?;
+    config::refuse_tunnels(&config)?;
+    let signer = signer::load(&config, permissions, BootMemory::Kept)
+        .map_err(|errors| Failure::listed(&errors))?;
     hardening::after_keys();
     let socket = status_socket(&config);
     // Before any thread is started: each inherits it.

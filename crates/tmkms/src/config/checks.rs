@@ -19,6 +19,7 @@ use super::provider::Providers;
 use super::section::{Context, Marked, Section};
 use super::status::StatusSocket;
 use super::validator::ValidatorDraft;
+use super::wireguard::WireguardDraft;
 use diagnostics::closest;
 use diagnostics::{Diagnostic, Span};
 
@@ -28,6 +29,7 @@ pub(super) struct Drafts {
     pub(super) providers: Providers,
     pub(super) validators: Vec<ValidatorDraft>,
     pub(super) status: StatusSocket,
+    pub(super) wireguard: WireguardDraft,
 }
 
 /// Runs all checks.
@@ -282,6 +284,9 @@ impl Check<'_, '_> {
                 let what = ("a passphrase", Some(path.span()));
                 others.insert(normalised(path.get_ref()), what);
             }
+        }
+        for path in &self.drafts.wireguard.paths {
+            others.insert(normalised(path.get_ref()), ("a tunnel", Some(path.span())));
         }
         for chain in &self.drafts.chains {
             let Some(file) = &chain.state_file else {

@@ -53,6 +53,9 @@ pub enum FileError {
     /// It holds nothing, or only comments.
     #[error("{} is empty: it has no settings", .0.display())]
     Empty(PathBuf),
+    /// There is no `gateway.toml`, or nothing in it.
+    #[error("there are no settings of a gateway in {}", .0.display())]
+    NoGateway(PathBuf),
     /// It is a key; its content is not shown.
     #[error("{} is a private key, not a configuration file", .0.display())]
     PrivateKey(PathBuf),
@@ -85,6 +88,10 @@ impl FileError {
             Self::Missing(_) | Self::Empty(_) => &[
                 "`tmkms init DIR -n kira` writes one with keys beside it",
                 "or name another file: `tmkms start -c FILE`, or TMKMS_CONFIG_FILE=FILE",
+            ],
+            Self::NoGateway(_) => &[
+                "`tmkms gateway --wireguard wg0.conf` needs no such file",
+                "or name another file: `tmkms gateway -c FILE`",
             ],
             Self::Directory(path) => return directory_help(path),
             Self::Forbidden(path) => return forbidden_help(path),

@@ -30,6 +30,7 @@ mod address;
 mod chain;
 mod checks;
 mod file;
+mod gateway;
 mod hook;
 mod passphrase;
 mod paths;
@@ -41,12 +42,15 @@ mod status;
 mod syntax;
 mod template;
 mod validator;
+mod wireguard;
 
 pub use address::{Address, AddressError, TcpAddress, UnixSocket};
 pub use chain::{Chain, KeyFormat, RawBytes};
 pub use diagnostics::{Diagnostic, Report, Severity};
 pub use diagnostics::{Located, Location};
 pub use file::{FileError, MAX_LEN};
+pub(crate) use gateway::network;
+pub use gateway::{DEFAULT_LISTEN, DEFAULT_UPSTREAM, Forward, ForwardError, Gateway, Upstream};
 pub use hook::StateHook;
 pub use softsign::{KeyEncoding, Softsign};
 pub use status::StatusSocket;
@@ -78,6 +82,9 @@ pub struct Config {
     pub validators: Vec<Validator>,
     /// `[status]`.
     pub status: StatusSocket,
+    /// `[wireguard]` or `[[wireguard]]`: the files of the tunnels, none twice. What they hold is
+    /// read by [`Tunnels`](crate::tunnels::Tunnels).
+    pub wireguard: Vec<Located<PathBuf>>,
 }
 
 /// A configuration and what the operator should know about it.
@@ -144,20 +151,10 @@ impl Config {
     /// a private key.
     pub fn parse(text: &str, path: impl AsRef<Path>) -> Result<Loaded, Error> {
         let path = path.as_ref();
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        file::check(path, text)?;
-        let (tree, syntax_errors) = DeTable::parse_recoverable(text);
-        let cx = Context::new(text, path, !syntax_errors.is_empty());
-        let drafts = read(&cx, tree.get_ref());
-        let file = cx.file();
-        let found = merged(text, &syntax_errors, &cx);
-        let report = Report::new(Arc::clone(&file), text, found);
-        if report.count(Severity::Error) > 0 {
-            return Err(Error::Invalid(report));
-        }
+        let (drafts, warnings) = document(text, path, read)?;
         Ok(Loaded {
-            config: Self::from_drafts(file, drafts),
-            warnings: report,
+            config: Self::from_drafts(path.into(), drafts),
+            warnings,
         })
     }
 
@@ -212,8 +209,29 @@ impl Config {
                 .filter_map(|draft| draft.validator)
                 .collect(),
             status: drafts.status,
+            wireguard: drafts.wireguard.files,
         }
     }
+}
+
+/// Reads the text of a file with `read`, which reports what it finds; the report that comes back
+/// has warnings only.
+fn document<T>(
+    text: &str,
+    path: &Path,
+    read: impl for<'a> FnOnce(&'a Context<'a>, &'a DeTable<'a>) -> T,
+) -> Result<(T, Report), Error> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    file::check(path, text)?;
+    let (tree, syntax_errors) = DeTable::parse_recoverable(text);
+    let cx = Context::new(text, path, !syntax_errors.is_empty());
+    let value = read(&cx, tree.get_ref());
+    let found = merged(text, &syntax_errors, &cx);
+    let report = Report::new(cx.file(), text, found);
+    if report.count(Severity::Error) > 0 {
+        return Err(Error::Invalid(report));
+    }
+    Ok((value, report))
 }
 
 /// Reads all tables, and checks them together if all of them could be seen.
@@ -232,6 +250,7 @@ fn read<'a>(cx: &'a Context<'a>, tree: &'a DeTable<'a>) -> Drafts {
         status: root
             .table("status", &schema::STATUS)
             .map_or(StatusSocket::Default, |section| status::read(&section)),
+        wireguard: wireguard::read(&root),
     };
     if !cx.damaged() {
         checks::run(&root, &drafts);

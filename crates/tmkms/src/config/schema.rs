@@ -37,7 +37,7 @@ impl Schema {
 }
 
 /// All tables, as the documentation lists them.
-pub const TABLES: [&Schema; 8] = [
+pub const TABLES: [&Schema; 9] = [
     &ROOT,
     &CHAIN,
     &KEY_FORMAT,
@@ -46,7 +46,11 @@ pub const TABLES: [&Schema; 8] = [
     &SOFTSIGN,
     &VALIDATOR,
     &STATUS,
+    &WIREGUARD,
 ];
+
+/// The tables of `gateway.toml` that `tmkms.toml` has not.
+pub const GATEWAY_TABLES: [&Schema; 2] = [&GATEWAY, &FORWARD];
 
 /// The file itself.
 pub const ROOT: Schema = Schema {
@@ -71,6 +75,11 @@ pub const ROOT: Schema = Schema {
             name: "status",
             expects: "a table, written [status]",
             example: "[status]",
+        },
+        Field {
+            name: "wireguard",
+            expects: "a table, written [wireguard], or [[wireguard]] where there are several",
+            example: "[wireguard]",
         },
     ],
 };
@@ -282,13 +291,66 @@ pub const STATUS: Schema = Schema {
     }],
 };
 
+/// A tunnel, of the signer or of the gateway.
+pub const WIREGUARD: Schema = Schema {
+    title: "[wireguard]",
+    fields: &[Field {
+        name: "config",
+        expects: "a path as a text in quotes",
+        example: "config = \"wg0.conf\"",
+    }],
+};
+
+/// `gateway.toml` itself.
+pub const GATEWAY: Schema = Schema {
+    title: "the gateway's file",
+    fields: &[
+        Field {
+            name: "wireguard",
+            expects: "a table, written [wireguard]",
+            example: "[wireguard]",
+        },
+        Field {
+            name: "forward",
+            expects: "a list of tables, each written [[forward]]",
+            example: "[[forward]]",
+        },
+    ],
+};
+
+/// A port inside the tunnel, and the node behind it.
+pub const FORWARD: Schema = Schema {
+    title: "[[forward]]",
+    fields: &[
+        Field {
+            name: "listen",
+            expects: "a TCP port from 1 to 65535, without quotes",
+            example: "listen = 26659",
+        },
+        Field {
+            name: "upstream",
+            expects: "a node's HOST:PORT as a text in quotes",
+            example: "upstream = \"sekai.local:26659\"",
+        },
+        Field {
+            name: "allowed",
+            expects: "a list of addresses or networks inside the tunnel, each a text in quotes",
+            example: "allowed = [\"10.200.0.2\"]",
+        },
+    ],
+};
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn every_example_is_toml_and_sets_its_own_field() {
-        for field in TABLES.iter().flat_map(|table| table.fields) {
+        for field in TABLES
+            .iter()
+            .chain(&GATEWAY_TABLES)
+            .flat_map(|table| table.fields)
+        {
             let tree = toml::de::DeTable::parse(field.example)
                 .unwrap_or_else(|e| panic!("{}: {e}", field.example));
             let tree = tree.get_ref();

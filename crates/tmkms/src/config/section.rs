@@ -11,7 +11,7 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::schema::{Field, Schema, TABLES};
+use super::schema::{Field, GATEWAY_TABLES, Schema, TABLES};
 use diagnostics::closest;
 use diagnostics::{Diagnostic, Span, quoted};
 use diagnostics::{LineIndex, Located, Location};
@@ -291,6 +291,14 @@ impl<'a> Section<'a> {
     /// A list of tables (`[[name]]`). One plain table (`[name]`) is reported and then read, so
     /// that its own mistakes show up too.
     pub(super) fn tables(&self, name: &'static str) -> Vec<(&'a DeTable<'a>, Span)> {
+        if let Some(value) = self.value(name).filter(|value| value.get_ref().is_table()) {
+            self.cx.report(self.single_brackets(name, value.span()));
+        }
+        self.one_or_more_tables(name)
+    }
+
+    /// One table (`[name]`), or a list of them (`[[name]]`).
+    pub(super) fn one_or_more_tables(&self, name: &'static str) -> Vec<(&'a DeTable<'a>, Span)> {
         let Some(value) = self.value(name) else {
             return Vec::new();
         };
@@ -300,10 +308,7 @@ impl<'a> Section<'a> {
                 .filter_map(|item| self.typed(name, item, item.get_ref().as_table()))
                 .map(|table| (*table.get_ref(), table.span()))
                 .collect(),
-            DeValue::Table(table) => {
-                self.cx.report(self.single_brackets(name, value.span()));
-                vec![(table, value.span())]
-            }
+            DeValue::Table(table) => vec![(table, value.span())],
             _ => {
                 self.cx.report(self.wrong_type(name, value));
                 Vec::new()
@@ -376,6 +381,7 @@ impl Wrong {
 fn home(name: &str) -> Option<&'static Schema> {
     TABLES
         .iter()
+        .chain(&GATEWAY_TABLES)
         .find(|table| table.field(name).is_some())
         .copied()
 }

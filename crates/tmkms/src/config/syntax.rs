@@ -10,8 +10,8 @@ use diagnostics::{Diagnostic, Span, quoted};
 const YES: [&str; 3] = ["true", "yes", "on"];
 const NO: [&str; 3] = ["false", "no", "off"];
 
-/// The tables that are lists, and so need two brackets.
-const LISTS: [&str; 3] = ["chain", "validator", "softsign"];
+/// The tables that can be lists, and so need two brackets where there are several.
+const LISTS: [&str; 4] = ["chain", "validator", "softsign", "wireguard"];
 
 /// A mistake of the parser, in words for operators.
 pub(super) struct SyntaxError {

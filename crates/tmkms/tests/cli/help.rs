@@ -18,6 +18,7 @@ transcripts! { "help":
     state_import
     unknown
     version
+    wireguard_pair
 }
 
 #[test]

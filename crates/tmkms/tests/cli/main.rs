@@ -32,3 +32,4 @@ mod start;
 mod state;
 mod status;
 mod transcript;
+mod wireguard;

@@ -39,6 +39,7 @@ use std::path::Path;
 use diagnostics::{LineIndex, Report, Severity};
 
 pub use endpoint::EndpointError;
+pub use network::own_address as address;
 pub use settings::{DEFAULT_PORT, MTU_RANGE, MTU_RANGE_IPV6};
 
 use crate::spec::Spec;

@@ -7,17 +7,21 @@ use ipnet::IpNet;
 
 use super::draft::Wrong;
 
-/// An entry of `AllowedIPs`.
+/// An entry of `AllowedIPs`. A network may hold anything: `0.0.0.0/1` and `128.0.0.0/1` together
+/// are a usual way to write every address.
 pub(super) fn allowed(text: &str) -> Result<IpNet, Wrong> {
     let network = network(text)?;
-    if network.prefix_len() > 0 {
+    if network.prefix_len() == network.max_prefix_len() {
         usable(network.addr())?;
     }
     Ok(network)
 }
 
-/// An entry of `Address`.
-pub(super) fn own_address(text: &str) -> Result<IpNet, Wrong> {
+/// An entry of `Address`: an address that one machine can have inside a tunnel.
+///
+/// # Errors
+/// What is wrong with it, in a few words.
+pub fn own_address(text: &str) -> Result<IpNet, String> {
     let network = network(text)?;
     usable(network.addr())?;
     Ok(network)
