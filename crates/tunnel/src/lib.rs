@@ -4,13 +4,21 @@
 //! - Private and pre-shared keys have no `Debug` and are zeroized on drop, and no message shows them.
 
 pub mod conf;
+mod driver;
 mod engine;
+pub mod gateway;
 pub mod key;
-// Until the driver stands on it.
+mod listener;
 mod netstack;
 pub mod spec;
+mod stream;
+mod tunnel;
 
 pub use conf::Conf;
+pub use engine::{Event, PeerStatus, Status, Trouble};
 pub use key::{KeyError, PresharedKey, PrivateKey, PublicKey};
+pub use listener::{Strangers, TunnelListener};
 pub use netstack::{AddressError, Knock};
 pub use spec::{Endpoint, Host, Interface, Peer, Spec};
+pub use stream::TunnelStream;
+pub use tunnel::{Options, StartError, Tunnel};

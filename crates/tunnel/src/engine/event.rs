@@ -15,6 +15,15 @@ pub enum Event {
         peer: PublicKey,
         /// Where it is.
         endpoint: SocketAddr,
+        /// The largest packet inside the tunnel, in bytes.
+        mtu: u16,
+    },
+    /// The path to a peer does not carry what it was taken to carry.
+    Narrower {
+        /// The peer.
+        peer: PublicKey,
+        /// The largest packet inside the tunnel from now on, in bytes.
+        mtu: u16,
     },
     /// Authentic datagrams come from another place.
     Moved {
@@ -125,9 +134,19 @@ impl Trouble {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Connected { peer, endpoint } => {
-                write!(f, "peer {peer} at {endpoint}: handshake completed")
-            }
+            Self::Connected {
+                peer,
+                endpoint,
+                mtu,
+            } => write!(
+                f,
+                "peer {peer} at {endpoint}: handshake completed, MTU {mtu} inside the tunnel"
+            ),
+            Self::Narrower { peer, mtu } => write!(
+                f,
+                "peer {peer}: the path does not carry large packets, going on with MTU {mtu} \
+                 inside the tunnel; MTU = {mtu} in [Interface] sets it from the start"
+            ),
             Self::Moved { peer, from, to } => write!(f, "peer {peer} moved from {from} to {to}"),
             Self::Trouble { peer, trouble } => write!(f, "peer {peer}: {trouble}"),
             Self::UnknownPeer { public_key, from } => write!(

@@ -12,6 +12,7 @@
 
 mod diagnosis;
 mod event;
+mod mtu;
 mod output;
 mod packet;
 mod peer;
@@ -63,7 +64,6 @@ pub(crate) struct Engine {
     public: x25519::PublicKey,
     key: PublicKey,
     ours: Vec<IpAddr>,
-    mtu: Option<u16>,
     peers: Vec<Peer>,
     routes: Routes,
     limiter: Arc<RateLimiter>,
@@ -84,7 +84,8 @@ impl Engine {
         let indices = IndexTable::from_os_rng();
         let peer = |(index, peer)| {
             let (indices, limiter) = (indices.clone(), limiter.clone());
-            Peer::new(PeerIndex(index), peer, private, indices, limiter)
+            let mtu = spec.interface.mtu;
+            Peer::new(PeerIndex(index), peer, private, mtu, indices, limiter)
         };
         Self {
             key: private.public_key(),
@@ -94,7 +95,6 @@ impl Engine {
                 .iter()
                 .map(ipnet::IpNet::addr)
                 .collect(),
-            mtu: spec.interface.mtu,
             peers: spec.peers.iter().enumerate().map(peer).collect(),
             routes: Routes::new(spec),
             secret,
@@ -202,7 +202,12 @@ impl Engine {
         let trouble = match why {
             Unreachable::PortClosed => Trouble::PortClosed { endpoint },
             Unreachable::Host | Unreachable::Network => Trouble::NoWay { endpoint },
-            Unreachable::TooBig(_) => return,
+            Unreachable::TooBig(bytes) => {
+                for peer in self.peers.iter_mut().filter(|p| p.endpoint() == Some(to)) {
+                    peer.too_big(bytes, out);
+                }
+                return;
+            }
         };
         for peer in &mut self.peers {
             if peer.endpoint() == Some(to) && peer.is_unanswered() {
@@ -223,9 +228,9 @@ impl Engine {
         self.with(index, out, |peer, out| peer.resolved(now, answer, out));
     }
 
-    /// The MTU that is configured.
-    pub(crate) fn mtu(&self) -> Option<u16> {
-        self.mtu
+    /// The largest packet that the path to a peer is taken to carry.
+    pub(crate) fn mtu(&self, index: PeerIndex) -> u16 {
+        self.peers.get(index.0).map_or(u16::MAX, Peer::mtu)
     }
 
     /// For people.

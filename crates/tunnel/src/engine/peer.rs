@@ -13,6 +13,7 @@ use gotatun::packet::{Packet, WgKind};
 
 use super::diagnosis::Diagnosis;
 use super::event::{Event, Trouble};
+use super::mtu::PathMtu;
 use super::output::{Now, Output, PeerIndex};
 use super::status::PeerStatus;
 use crate::key::{PrivateKey, PublicKey};
@@ -48,6 +49,7 @@ pub(super) struct Peer {
     addresses: VecDeque<SocketAddr>,
     attempts: u32,
     keepalive: bool,
+    mtu: PathMtu,
     queue: VecDeque<(Instant, Vec<u8>)>,
     wanted: Option<Instant>,
     connected: bool,
@@ -69,6 +71,7 @@ impl Peer {
         index: PeerIndex,
         spec: &spec::Peer,
         ours: &PrivateKey,
+        mtu: Option<u16>,
         indices: IndexTable,
         limiter: Arc<RateLimiter>,
     ) -> Self {
@@ -96,6 +99,7 @@ impl Peer {
             addresses: VecDeque::new(),
             attempts: 0,
             keepalive: keepalive_s.is_some(),
+            mtu: PathMtu::new(mtu),
             queue: VecDeque::new(),
             wanted: None,
             connected: false,
@@ -109,6 +113,7 @@ impl Peer {
                 last_handshake: None,
                 received_bytes: 0,
                 sent_bytes: 0,
+                mtu: 0,
                 persistent_keepalive_s: keepalive_s,
                 trouble: None,
             },
@@ -141,18 +146,38 @@ impl Peer {
     fn encrypt(&mut self, now: Now, packet: &[u8], out: &mut impl Output) -> Result<(), Vec<u8>> {
         // Padded to 16 bytes (whitepaper, section 5.4.6); the length is in the IP header.
         let mut padded = packet.to_vec();
-        padded.resize(packet.len().next_multiple_of(16), 0);
+        let largest = usize::from(self.mtu.current()).max(packet.len());
+        padded.resize(packet.len().next_multiple_of(16).min(largest), 0);
         match self
             .tunn
             .encapsulate_with_session(Packet::copy_from(padded.as_slice()))
         {
             Ok(data) => {
                 self.diagnosis.sent(now.instant);
+                let narrower = self.mtu.sent(packet);
+                self.tell_mtu(narrower, out);
                 self.transmit(now, data.into(), out);
                 Ok(())
             }
             Err(_) => Err(packet.to_vec()),
         }
+    }
+
+    fn tell_mtu(&self, narrower: Option<u16>, out: &mut impl Output) {
+        if let Some(mtu) = narrower {
+            let peer = self.key;
+            out.event(Event::Narrower { peer, mtu });
+        }
+    }
+
+    /// The network says what datagrams pass.
+    pub(super) fn too_big(&mut self, bytes: u32, out: &mut impl Output) {
+        let narrower = self.mtu.too_big(bytes);
+        self.tell_mtu(narrower, out);
+    }
+
+    pub(super) fn mtu(&self) -> u16 {
+        self.mtu.current()
     }
 
     fn flush(&mut self, now: Now, out: &mut impl Output) {
@@ -259,6 +284,7 @@ impl Peer {
             out.event(Event::Connected {
                 peer: self.key,
                 endpoint,
+                mtu: self.mtu.current(),
             });
         }
     }
@@ -307,7 +333,7 @@ impl Peer {
 
     fn initiating(&mut self, now: Now, out: &mut impl Output) {
         self.diagnosis.initiated(now.instant);
-        if self.attempts % ATTEMPTS_PER_ADDRESS == 0 {
+        if self.attempts.is_multiple_of(ATTEMPTS_PER_ADDRESS) {
             self.try_elsewhere(out);
         }
         self.attempts = self.attempts.saturating_add(1);
@@ -396,6 +422,7 @@ impl Peer {
             last_handshake: self.tunn.time_since_last_handshake(),
             received_bytes: self.received_bytes,
             sent_bytes: self.sent_bytes,
+            mtu: self.mtu.current(),
             trouble: self.diagnosis.current().map(ToString::to_string),
             ..self.status.clone()
         }

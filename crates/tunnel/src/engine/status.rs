@@ -31,6 +31,8 @@ pub struct PeerStatus {
     pub received_bytes: u64,
     /// Bytes of datagrams sent.
     pub sent_bytes: u64,
+    /// The largest packet inside the tunnel that the path is taken to carry, in bytes.
+    pub mtu: u16,
     /// Seconds between keepalives, where configured.
     pub persistent_keepalive_s: Option<u16>,
     /// What is wrong, in words, since the last that went well.

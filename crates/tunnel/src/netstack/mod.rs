@@ -8,10 +8,13 @@
 //!   that nobody accepted. The oldest gives way, or the newcomer is not answered.
 //! - A SYN to a held listener is answered only after [`Netstack::admit`].
 
+mod address;
+mod calls;
 mod clock;
 mod connection;
 mod device;
 mod listener;
+mod random;
 mod segment;
 
 use std::collections::BTreeMap;
@@ -24,12 +27,14 @@ use smoltcp::iface::{Config, Interface, PollResult, SocketHandle, SocketSet};
 use smoltcp::socket::tcp::Socket;
 use smoltcp::wire::{HardwareAddress, IpCidr};
 
+pub use address::AddressError;
 use clock::Clock;
 use connection::{Connection, Origin, new_socket};
-pub(crate) use connection::{ConnectionId, End, Progress};
+pub(crate) use connection::{ConnectionId, End, Progress, SILENCE_LIMIT};
 use device::Queue;
 pub use listener::Knock;
 use listener::{Listener, Verdict};
+use random::SplitMix;
 use segment::{Seen, Segment};
 
 /// Connections in all, of both directions.
@@ -44,26 +49,12 @@ const MAX_READY: usize = 16;
 /// How long a connection that nobody holds any more may take to deliver what was written.
 const LINGER: Duration = Duration::from_secs(5);
 
-/// smoltcp's limit, chosen by the feature `iface-max-addr-count-8`.
-const MAX_ADDRESSES: usize = 8;
-
 /// Where packets go.
 pub(crate) trait Wire {
     /// The longest packet in bytes that the path to this address carries inside the tunnel.
     fn mtu(&self, to: IpAddr) -> usize;
     /// Sends a packet.
     fn packet(&mut self, packet: &[u8]);
-}
-
-/// Why there is no netstack.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AddressError {
-    /// More addresses than there is room for.
-    #[error("{0} addresses; a tunnel has at most {MAX_ADDRESSES}")]
-    TooMany(usize),
-    /// An address that cannot be a host's own.
-    #[error("{0} is no address for one host: it means many, or none")]
-    NotUnicast(IpAddr),
 }
 
 /// Why a connection cannot even be begun.
@@ -101,7 +92,7 @@ impl Netstack {
         seed: u64,
         now: Instant,
     ) -> Result<Self, AddressError> {
-        check(addresses)?;
+        address::check(addresses)?;
         let clock = Clock::new(now);
         let mut queue = Queue::new(usize::from(mtu));
         let mut random = SplitMix(seed);
@@ -185,10 +176,16 @@ impl Netstack {
 
     fn segment(&mut self, now: Instant, segment: &Segment, packet: &[u8]) {
         if let Some(id) = self.find(segment.destination, segment.source) {
+            let was_full = self.is_full(id);
             self.feed(now, packet);
+            let has_room = was_full && !self.is_full(id);
             if let Some(connection) = self.connections.get_mut(&id) {
                 connection.heard = now;
-                self.rung.push(Arc::clone(&connection.bell));
+                // A mere acknowledgement wakes nobody.
+                let socket = self.sockets.get::<Socket<'_>>(connection.handle);
+                if socket.can_recv() || has_room {
+                    self.rung.push(Arc::clone(&connection.bell));
+                }
             }
             self.observe(id, segment.resets);
         } else if segment.opens {
@@ -338,6 +335,14 @@ impl Netstack {
         }
     }
 
+    /// Whether a write finds no room.
+    fn is_full(&self, id: ConnectionId) -> bool {
+        self.connections.get(&id).is_some_and(|connection| {
+            let socket = self.sockets.get::<Socket<'_>>(connection.handle);
+            socket.send_queue() == socket.send_capacity()
+        })
+    }
+
     fn find(&self, local: SocketAddr, remote: SocketAddr) -> Option<ConnectionId> {
         let same = |c: &Connection| c.end.is_none() && c.local == local && c.remote == remote;
         let mut all = self.connections.iter();
@@ -350,36 +355,6 @@ impl Netstack {
 
     fn socket(&mut self, handle: SocketHandle) -> &mut Socket<'static> {
         self.sockets.get_mut::<Socket<'static>>(handle)
-    }
-}
-
-mod calls;
-
-fn check(addresses: &[IpNet]) -> Result<(), AddressError> {
-    if addresses.len() > MAX_ADDRESSES {
-        return Err(AddressError::TooMany(addresses.len()));
-    }
-    let bad = |address: &IpAddr| {
-        let broadcast = *address == IpAddr::V4(Ipv4Addr::BROADCAST);
-        address.is_unspecified() || address.is_multicast() || broadcast
-    };
-    match addresses.iter().map(IpNet::addr).find(bad) {
-        Some(address) => Err(AddressError::NotUnicast(address)),
-        None => Ok(()),
-    }
-}
-
-/// Steele, Lea, Flood: "Fast splittable pseudorandom number generators" (2014). For ports and
-/// sequence numbers inside an authenticated tunnel.
-struct SplitMix(u64);
-
-impl SplitMix {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
     }
 }
 

@@ -27,7 +27,7 @@ fn key_that_no_peer_has_is_named_with_the_key() {
 fn handshake_for_another_public_key_is_named_with_ours() {
     let mut world = World::new();
     world.change(FIRST, |spec| {
-        spec.peers[0].public_key = key(98).public_key()
+        spec.peers[0].public_key = key(98).public_key();
     });
     world.send(FIRST, &hello());
     world.settle();

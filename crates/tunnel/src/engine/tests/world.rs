@@ -173,7 +173,7 @@ impl World {
 
     pub(super) fn inject(&mut self, end: usize, from: SocketAddr, datagram: &[u8]) {
         self.act(end, |engine, out| {
-            engine.receive(now(), from, datagram, out)
+            engine.receive(now(), from, datagram, out);
         });
     }
 
