@@ -53,12 +53,9 @@ impl Address {
         }
         // Without a scheme it means TCP, as in CometBFT.
         let rest = text.strip_prefix("tcp://").unwrap_or(text);
-        let (host, port) = rest.rsplit_once(':').ok_or("has no port")?;
+        let (_, port) = rest.rsplit_once(':').ok_or("has no port")?;
         if text.contains("://") && !text.starts_with("tcp://") {
             return Err("is neither tcp://HOST:PORT nor unix://PATH".to_owned());
-        }
-        if host.is_empty() {
-            return Err("has no host: 0.0.0.0 means every interface".to_owned());
         }
         match port.parse() {
             Ok(0) | Err(_) => Err(format!("has {port} where a port number is expected")),
@@ -90,7 +87,7 @@ impl Address {
     pub(crate) fn make_room(&self) -> Result<(), Failure> {
         let sockets = Sockets::read()
             .map_err(|error| Failure::new(format!("cannot see which ports are in use: {error}")))?;
-        if self.look(&sockets) != Stage::Starting && self.is_taken(&sockets) {
+        if self.is_taken(&sockets) {
             return Err(Failure::new(self.taken()));
         }
         if let Self::Unix(path) = self {
@@ -316,13 +313,13 @@ mod tests {
         );
         assert_eq!(Address::parse("127.0.0.1:1"), Ok(Address::Tcp(1)));
         assert_eq!(Address::parse("tcp://[::]:5"), Ok(Address::Tcp(5)));
+        assert_eq!(Address::parse("tcp://:5"), Ok(Address::Tcp(5)));
         assert_eq!(
             Address::parse("unix:///run/s"),
             Ok(Address::Unix("/run/s".into()))
         );
         for (wrong, told) in [
             ("tcp://host", "has no port"),
-            ("tcp://:26659", "has no host"),
             ("tcp://h:0", "has 0 where a port number"),
             ("tcp://h:99999", "has 99999 where a port number"),
             ("udp://h:1", "is neither tcp:// nor"),

@@ -157,6 +157,43 @@ mod tests {
         }
     }
 
+    /// The sources, with texts that go over several lines in one.
+    fn sources(directory: &std::path::Path) -> String {
+        let mut all = String::new();
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                all += &sources(&path);
+                continue;
+            }
+            let mut lines = std::fs::read_to_string(path).unwrap();
+            while let Some((start, rest)) = lines.split_once("\\\n") {
+                lines = format!("{start}{}", rest.trim_start());
+            }
+            all += &lines;
+        }
+        all
+    }
+
+    #[test]
+    fn every_message_in_the_document_is_one_of_the_program() {
+        let (_, section) = DOCUMENT.split_once("## What it says").unwrap();
+        let (section, _) = section.split_once("\n## ").unwrap();
+        let sources = sources(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+        let rows: Vec<&str> = section
+            .lines()
+            .filter(|line| line.starts_with("| `"))
+            .collect();
+        assert!(rows.len() > 10, "{} rows", rows.len());
+        for row in rows {
+            let (message, _) = row[2..].split_once(" | ").unwrap();
+            let message = message.trim_matches('`').trim();
+            for part in message.split(['…', 'N']).map(str::trim) {
+                assert!(sources.contains(part), "{part:?} of {message:?}");
+            }
+        }
+    }
+
     #[test]
     fn the_commands_of_the_guide_are_understood() {
         for line in [

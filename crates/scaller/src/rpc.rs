@@ -120,3 +120,75 @@ pub(crate) fn text<'a>(answer: &'a Value, pointer: &str) -> &'a str {
         .and_then(Value::as_str)
         .unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{BufRead as _, BufReader, Write as _};
+    use std::net::TcpListener;
+    use std::thread;
+
+    /// A node that answers each path with a text, as often as it is asked.
+    fn node(answers: &'static [(&'static str, &'static str)]) -> Rpc {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = BufReader::new(stream.unwrap());
+                let mut request = String::new();
+                while !request.ends_with("\r\n\r\n") {
+                    stream.read_line(&mut request).unwrap();
+                }
+                let path = request.split_whitespace().nth(1).unwrap();
+                let found = answers.iter().find(|(name, _)| *name == path);
+                let (code, body) = found.map_or((404, "nothing"), |(_, body)| (200, *body));
+                write!(stream.get_mut(), "HTTP/1.0 {code} X\r\n\r\n{body}").unwrap();
+            }
+        });
+        let server = Server {
+            host: "127.0.0.1".to_owned(),
+            port,
+        };
+        Rpc::new(server, Duration::from_secs(5))
+    }
+
+    #[test]
+    fn a_large_genesis_comes_in_parts() {
+        let rpc = node(&[
+            (
+                "/genesis",
+                r#"{"error":{"data":"genesis response is large, please use the genesis_chunked API instead"}}"#,
+            ),
+            (
+                "/genesis_chunked?chunk=0",
+                r#"{"result":{"chunk":"0","total":"2","data":"eyJjaGFpbl8="}}"#,
+            ),
+            (
+                "/genesis_chunked?chunk=1",
+                r#"{"result":{"chunk":"1","total":"2","data":"aWQiOiJ4In0="}}"#,
+            ),
+        ]);
+        assert_eq!(rpc.genesis().unwrap(), br#"{"chain_id":"x"}"#);
+    }
+
+    #[test]
+    fn a_small_genesis_is_taken_to_the_byte() {
+        let rpc = node(&[("/genesis", r#"{"result":{"genesis":{"b":1,  "a":1.50}}}"#)]);
+        assert_eq!(rpc.genesis().unwrap(), br#"{"b":1,  "a":1.50}"#);
+    }
+
+    #[test]
+    fn what_is_no_rpc_is_said() {
+        let rpc = node(&[("/status", "<html>"), ("/net_info", r#"{"jsonrpc":"2.0"}"#)]);
+        let told = rpc.call("/status").unwrap_err();
+        assert!(told.contains("not that of a node's RPC"), "{told}");
+        assert_eq!(rpc.call("/other").unwrap_err(), "HTTP 404");
+        let told = rpc.call("/net_info").unwrap_err();
+        assert!(told.contains("without a result"), "{told}");
+        let told = rpc.genesis().unwrap_err().to_string();
+        assert!(
+            told.contains("cannot get the genesis from 127.0.0.1:"),
+            "{told}"
+        );
+    }
+}

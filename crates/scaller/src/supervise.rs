@@ -52,7 +52,10 @@ struct Run {
     pid: Pid,
     watch: Option<Watch>,
     stage: Stage,
-    asked_to_end: bool,
+    /// A signal that asks for the end was passed on.
+    signalled: bool,
+    /// `stop` was asked for.
+    stopped: bool,
 }
 
 impl<'a> Supervisor<'a> {
@@ -74,36 +77,51 @@ impl<'a> Supervisor<'a> {
     pub(crate) fn run(mut self, lock: &mut Lock) -> Result<End, Failure> {
         remote::check(self.home)?;
         lock.share_with_children()?;
-        if let Some(watch) = self.home.config()?.watch()? {
-            watch.signer.make_room()?;
-        }
+        let mut run = self.spawn(lock)?;
         loop {
             let start = Instant::now();
-            let mut run = self.spawn(lock)?;
             let code = self.follow(&mut run);
+            if run.signalled {
+                return Ok(End::Signal(code));
+            }
             if (self.stop)() {
                 return Ok(End::Stopped);
             }
-            if run.asked_to_end {
-                return Ok(End::Signal(code));
-            }
-            let next = self.restarts.after(Ended {
+            let mut ended = Ended {
                 code,
                 ran: start.elapsed(),
                 stage: run.watch.is_some().then_some(run.stage),
-            });
-            let Some(pause) = self.tell(code, &next) else {
-                return Ok(End::Sekaid(code));
             };
-            if let Some(end) = self.pause(pause) {
-                return Ok(end);
-            }
+            run = loop {
+                let next = self.restarts.after(ended);
+                let Some(pause) = self.tell(ended.code, &next) else {
+                    return Ok(End::Sekaid(ended.code));
+                };
+                if let Some(end) = self.pause(pause) {
+                    return Ok(end);
+                }
+                match self.spawn(lock) {
+                    Ok(run) => break run,
+                    // As a sekaid that fails at once: what is wrong may be mended meanwhile.
+                    Err(failure) => {
+                        say!("error: sekaid was not started: {failure}");
+                        ended = Ended {
+                            code: 1,
+                            ran: Duration::ZERO,
+                            stage: None,
+                        };
+                    }
+                }
+            };
         }
     }
 
     fn spawn(&self, lock: &mut Lock) -> Result<Run, Failure> {
-        // Read again each time: it may have been mended between two runs.
+        // Read again each time: it may have been changed between two runs.
         let watch = self.home.config()?.watch()?;
+        if let Some(watch) = &watch {
+            watch.signer.make_room()?;
+        }
         let mut command = sekaid::command(self.home, &["start"]);
         // A group of its own: a Ctrl-C reaches it once, through us.
         command.process_group(0);
@@ -114,7 +132,8 @@ impl<'a> Supervisor<'a> {
             pid: Pid::from_child(&child),
             watch,
             stage: Stage::Starting,
-            asked_to_end: false,
+            signalled: false,
+            stopped: false,
         })
     }
 
@@ -125,7 +144,7 @@ impl<'a> Supervisor<'a> {
             match self.events.next(patience) {
                 Event::Signal { number, ends } => {
                     send(run.pid, number);
-                    run.asked_to_end |= ends;
+                    run.signalled |= ends;
                 }
                 Event::Child | Event::Quiet => {}
             }
@@ -133,9 +152,9 @@ impl<'a> Supervisor<'a> {
                 return code;
             }
             run.look();
-            if !run.asked_to_end && (self.stop)() {
+            if !run.stopped && (self.stop)() {
                 send(run.pid, SIGTERM);
-                run.asked_to_end = true;
+                run.stopped = true;
             }
         }
     }

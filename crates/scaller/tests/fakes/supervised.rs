@@ -141,3 +141,18 @@ fn no_sekaid_is_said_with_where_to_put_it() {
     assert!(text.contains("cannot run"), "{text}");
     assert!(text.contains("name it with SCALLER_SEKAID"), "{text}");
 }
+
+#[test]
+fn what_breaks_between_two_runs_counts_as_a_failure_and_can_be_mended() {
+    let home = Home::new();
+    home.fake(&ready("exit 3"));
+    let whole = home.read("config/config.toml");
+    let mut scaller = spawn(&home, &["start", "--restart", "3"]);
+    until("it runs", SOON, || (!runs(&home).is_empty()).then_some(()));
+    home.write("config/config.toml", "broken =\n");
+    scaller.wait_for_output("error: sekaid was not started: ", SOON);
+    home.write("config/config.toml", &whole);
+    assert_eq!(scaller.wait_for_exit(SOON).code(), Some(3));
+    let log = scaller.output();
+    assert!(log.contains("TOML parse error"), "{log}");
+}

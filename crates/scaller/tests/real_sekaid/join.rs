@@ -91,9 +91,34 @@ fn a_node_joins_without_its_key() {
     }
     let config = fs::read_to_string(second.path("config/config.toml")).unwrap();
     assert!(config.contains("priv_validator_laddr = \"tcp://0.0.0.0:26659\""));
+    begins_from_a_snapshot(&first, &second, &join);
+    let used = Node::genesis();
+    let text = used.refused(&["join", "--rpc-node", &rpc, "--remote-signer"]);
+    assert!(
+        text.contains("holds another network's genesis, of chain testnet-1, that is in use"),
+        "{text}"
+    );
     running.terminate();
     let text = second.refused(&join);
     assert!(text.contains("cannot be asked"), "{text}");
+}
+
+fn begins_from_a_snapshot(first: &Node, second: &Node, join: &[&str]) {
+    let early = [join, &["--statesync"]].concat();
+    let text = second.refused(&early);
+    assert!(text.contains("before its first snapshot at 1000"), "{text}");
+    let in_time = [join, &["--statesync", "--snapshot-interval", "2"]].concat();
+    second.ok(&in_time);
+    let config = interop::ConfigFile::open(&second.path("config/config.toml"));
+    let height: u64 = config.first("trust_height").unwrap().parse().unwrap();
+    assert_eq!(height % 2, 0);
+    let block = first.rpc.get(&format!("/block?height={height}")).unwrap();
+    let hash = block["block_id"]["hash"].as_str().unwrap().to_owned();
+    assert_eq!(config.first("trust_hash"), Some(hash));
+    assert_eq!(config.first("enable").as_deref(), Some("true"));
+    let server = format!("http://127.0.0.1:{}", first.rpc.port);
+    let servers = config.first("rpc_servers").unwrap();
+    assert_eq!(servers, format!("{server},{server}"));
 }
 
 fn with_input(node: &Node, words: &[&str], input: &str, works: bool) -> String {
