@@ -1,6 +1,7 @@
 //! `tmkms start`.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use crate::observe::{self, server::Server, socket::Socket, source::Source};
 use crate::sandbox::{self, Needs, Threads};
 use crate::session::{self, Node, Shutdown, Trouble};
 use crate::signer::{self, BootMemory};
+use crate::tunnels::Tunnels;
 
 /// How long sessions may take to finish the request in hand.
 const GRACE: Duration = Duration::from_secs(5);
@@ -28,17 +30,24 @@ pub(super) fn run(args: &StartArgs) -> Outcome {
     let config = config::load(&args.config.path)?;
     hardening::before_keys();
     let permissions = permissions(args.allow_insecure_permissions);
-    config::load_tunnels(&config, permissions)?;
-    config::refuse_tunnels(&config)?;
-    let signer = signer::load(&config, permissions, BootMemory::Kept)
+    let tunnels = config::load_tunnels(&config, permissions)?;
+    let mut signer = signer::load(&config, permissions, BootMemory::Kept)
         .map_err(|errors| Failure::listed(&errors))?;
     hardening::after_keys();
     let socket = status_socket(&config);
     // Before any thread is started: each inherits it.
-    restrict(&signer.nodes, socket.as_ref(), args.no_sandbox);
+    restrict(&signer.nodes, &tunnels, socket.as_ref(), args.no_sandbox);
     let shutdown = Shutdown::default();
     let signals = on_signals(&shutdown)?;
     info!(target: "tmkms::commands::start", "tmkms {} starting up...", env!("CARGO_PKG_VERSION"));
+    let tunnels = Arc::new(
+        tunnels
+            .start()
+            .map_err(|error| Failure::new(error.to_string()))?,
+    );
+    for node in &mut signer.nodes {
+        node.tunnels = Arc::clone(&tunnels);
+    }
     let _status = socket.and_then(|socket| answer(socket, &signer.nodes));
     let outcome = serve(signer.nodes, &shutdown);
     signals.close();
@@ -60,11 +69,12 @@ fn answer(socket: Socket, nodes: &[Node]) -> Option<Server> {
 }
 
 /// Keeps what dialling these nodes and answering on this socket takes, and tells what that is.
-fn restrict(nodes: &[Node], socket: Option<&Socket>, no_sandbox: bool) {
+fn restrict(nodes: &[Node], tunnels: &Tunnels, socket: Option<&Socket>, no_sandbox: bool) {
     if no_sandbox {
         return sandbox::tell_off();
     }
     let mut needs = Needs::of(nodes);
+    needs.names |= tunnels.has_names();
     if let Some(socket) = socket {
         needs.accept = true;
         needs

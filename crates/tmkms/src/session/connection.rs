@@ -3,11 +3,12 @@
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::time::Duration;
 
 use secret_connection::SecretStream;
 
-/// A stream of bytes to a node: a socket, and later a stream inside a tunnel.
+/// A stream of bytes to a node: a socket, or a stream inside a tunnel.
 pub trait Transport: Read + Write + Send {
     /// Bounds how long one read may block.
     ///
@@ -20,6 +21,11 @@ pub trait Transport: Read + Write + Send {
     /// # Errors
     /// What the system says.
     fn interrupter(&self) -> io::Result<Box<dyn Interrupt>>;
+
+    /// The name of the tunnel that it is inside of.
+    fn tunnel(&self) -> Option<Arc<str>> {
+        None
+    }
 }
 
 /// Ends a blocking read, and leaves writes alone: an answer in hand still goes out.

@@ -1,7 +1,7 @@
 //! Dialling a node: resolve, connect, shake hands, each with its own bound.
 
 use std::io;
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
@@ -13,10 +13,15 @@ use super::resolve::resolve;
 use super::shutdown::Shutdown;
 use super::trouble::Trouble;
 use crate::config::{TcpAddress, UnixSocket};
+use crate::tunnels::Running;
 
 /// How long one address may take to answer. A node that starts waits 3 s, so an attempt that
 /// lasts longer than this would miss it.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(900);
+
+/// The same inside a tunnel, where a gateway may hold the connection back until its node listens,
+/// and refuses it after 3 s.
+const CONNECT_TIMEOUT_INSIDE: Duration = Duration::from_secs(4);
 
 /// How long an established TCP connection may stay without the node's first byte.
 ///
@@ -43,14 +48,13 @@ pub(super) fn dial(
 ) -> Result<Connection, Trouble> {
     match &node.address {
         Address::Tcp { addr, identity } => {
-            let stream = connect_tcp(addr, shutdown)?;
-            let stream = Box::new(stream) as Box<dyn Transport>;
+            let stream = connect_tcp(addr, &node.tunnels, shutdown)?;
             let secret = shake_hands(stream, identity, shutdown, on_silence)?;
             check_peer(addr, &secret)?;
             Ok(Connection::Secret(Box::new(secret)))
         }
         Address::Unix(socket) => {
-            let stream = connect_unix(socket).map_err(connecting)?;
+            let stream = connect_unix(socket).map_err(|e| connecting(e, CONNECT_TIMEOUT))?;
             stream
                 .set_write_timeout(Some(node.timeout))
                 .map_err(Trouble::Io)?;
@@ -60,20 +64,17 @@ pub(super) fn dial(
 }
 
 /// Tries one address after the other; the trouble is that of the last.
-fn connect_tcp(addr: &TcpAddress, shutdown: &Shutdown) -> Result<TcpStream, Trouble> {
+fn connect_tcp(
+    addr: &TcpAddress,
+    tunnels: &Running,
+    shutdown: &Shutdown,
+) -> Result<Box<dyn Transport>, Trouble> {
     let addresses = resolve(&addr.host, addr.port, shutdown).map_err(Trouble::Dns)?;
     let mut trouble = Trouble::Dns(io::Error::other("the name has no address"));
     for address in addresses {
-        match TcpStream::connect_timeout(&address, CONNECT_TIMEOUT) {
-            Ok(stream) => {
-                tune(&stream).map_err(Trouble::Io)?;
-                return Ok(stream);
-            }
-            // On TCP it is no file's owner that forbids it, but a firewall or a route.
-            Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
-                trouble = Trouble::Unreachable(e);
-            }
-            Err(e) => trouble = connecting(e),
+        match connect(address, tunnels) {
+            Ok(stream) => return Ok(stream),
+            Err(e) => trouble = e,
         }
         if shutdown.is_asked() {
             break;
@@ -82,12 +83,28 @@ fn connect_tcp(addr: &TcpAddress, shutdown: &Shutdown) -> Result<TcpStream, Trou
     Err(trouble)
 }
 
-fn connecting(error: io::Error) -> Trouble {
+/// An address behind a tunnel is never dialled outside of it.
+fn connect(address: SocketAddr, tunnels: &Running) -> Result<Box<dyn Transport>, Trouble> {
+    if let Some(tunnel) = tunnels.route(address.ip()) {
+        let stream = tunnel.connect(address, CONNECT_TIMEOUT_INSIDE);
+        let stream = stream.map_err(|e| connecting(e, CONNECT_TIMEOUT_INSIDE))?;
+        return Ok(Box::new(stream));
+    }
+    match TcpStream::connect_timeout(&address, CONNECT_TIMEOUT) {
+        Ok(stream) => {
+            tune(&stream).map_err(Trouble::Io)?;
+            Ok(Box::new(stream))
+        }
+        // On TCP it is no file's owner that forbids it, but a firewall or a route.
+        Err(e) if e.kind() == io::ErrorKind::PermissionDenied => Err(Trouble::Unreachable(e)),
+        Err(e) => Err(connecting(e, CONNECT_TIMEOUT)),
+    }
+}
+
+fn connecting(error: io::Error, after: Duration) -> Trouble {
     match error.kind() {
         // `WouldBlock` is how a Unix socket says it.
-        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
-            Trouble::ConnectTimeout(CONNECT_TIMEOUT)
-        }
+        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Trouble::ConnectTimeout(after),
         _ => Trouble::connecting(error),
     }
 }

@@ -48,8 +48,14 @@ pub(super) fn outcome(node: &Node, request: &Request, outcome: &Outcome, took: D
 }
 
 /// Tells that the connection stands, in tmkms' words.
-pub(super) fn connected(node: &Node) {
-    info!(target: TARGET, "[{node}] connected to validator successfully");
+pub(super) fn connected(node: &Node, tunnel: Option<&str>) {
+    match tunnel {
+        Some(tunnel) => info!(
+            target: TARGET,
+            "[{node}] connected to validator successfully, inside the tunnel {tunnel}"
+        ),
+        None => info!(target: TARGET, "[{node}] connected to validator successfully"),
+    }
 }
 
 /// Tells that there is no connection, and why.

@@ -19,6 +19,7 @@ mod serve;
 mod shutdown;
 mod trouble;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use self::connection::{Connection, Interrupt, Transport};
@@ -64,6 +65,7 @@ fn attempt(
     let dialled = dial::dial(node, shutdown, &mut |t| told.trouble(node, t, tries));
     let trouble = match dialled {
         Ok(connection) => {
+            told.tunnel = connection.transport().tunnel();
             told.connected(node);
             let end = serve::serve(connection, node, shutdown, &mut || told.asked(node));
             told.barren = end.requests == 0;
@@ -91,24 +93,31 @@ struct Told {
     /// The last connection brought no request: something accepts and closes, again and again.
     /// The next one is told when it brings one.
     barren: bool,
+    /// The tunnel that the connection is inside of.
+    tunnel: Option<Arc<str>>,
 }
 
 impl Told {
     fn connected(&mut self, node: &Node) {
         if !self.barren {
-            node.record.connected();
-            log::connected(node);
-            *self = Self::default();
+            self.tell_connected(node);
         }
     }
 
     /// The connection has brought its first request.
     fn asked(&mut self, node: &Node) {
         if self.barren {
-            node.record.connected();
-            log::connected(node);
-            *self = Self::default();
+            self.tell_connected(node);
         }
+    }
+
+    fn tell_connected(&mut self, node: &Node) {
+        node.record.connected();
+        log::connected(node, self.tunnel.as_deref());
+        *self = Self {
+            tunnel: self.tunnel.take(),
+            ..Self::default()
+        };
     }
 
     fn trouble(&mut self, node: &Node, trouble: &Trouble, tries: u32) {

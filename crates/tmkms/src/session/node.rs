@@ -10,6 +10,7 @@ use secret_connection::Identity;
 use crate::config::{TcpAddress, UnixSocket};
 use crate::observe::link::NodeRecord;
 use crate::signer::Chain;
+use crate::tunnels::Running;
 
 /// How long a node may be silent, unless configured. It pings every 3.3 s.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -28,6 +29,8 @@ pub struct Node {
     pub protocol_version: Option<Version>,
     /// Dial again when the connection ends.
     pub reconnect: bool,
+    /// The tunnels that it may be behind.
+    pub tunnels: Arc<Running>,
     /// What became of the connection.
     pub record: Arc<NodeRecord>,
 }

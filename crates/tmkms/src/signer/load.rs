@@ -378,6 +378,7 @@ impl<'a> Loader<'a> {
             max_height: node.max_height,
             protocol_version: node.protocol_version,
             reconnect: node.reconnect,
+            tunnels: Arc::default(),
             record: Arc::default(),
         })
     }

@@ -7,6 +7,7 @@
 //! - A file that others can read is refused (see [`FilePermissions`]).
 
 mod error;
+mod running;
 mod tunnel;
 
 use std::net::IpAddr;
@@ -16,6 +17,7 @@ use diagnostics::Located;
 use keys::FilePermissions;
 
 pub use self::error::TunnelError;
+pub use self::running::{Inside, NotUp, Running, Up};
 pub use self::tunnel::Tunnel;
 use crate::config::{Config, Endpoint, Validator};
 
@@ -82,12 +84,7 @@ impl Tunnels {
     /// behind one, whatever AllowedIPs says.
     #[must_use]
     pub fn route(&self, address: IpAddr) -> Option<&Tunnel> {
-        let address = address.to_canonical();
-        if is_of_this_machine_or_link(address) {
-            return None;
-        }
-        let behind = |tunnel: &&Tunnel| tunnel.networks().any(|network| network.contains(&address));
-        self.iter().find(behind)
+        self.iter().find(|tunnel| is_behind(tunnel, address))
     }
 
     /// How a node is dialled.
@@ -135,6 +132,12 @@ impl Tunnels {
             }
         }
     }
+}
+
+fn is_behind(tunnel: &Tunnel, address: IpAddr) -> bool {
+    let address = address.to_canonical();
+    !is_of_this_machine_or_link(address)
+        && tunnel.networks().any(|network| network.contains(&address))
 }
 
 fn is_of_this_machine_or_link(address: IpAddr) -> bool {

@@ -27,3 +27,4 @@ mod state;
 mod state_hook;
 mod status;
 mod support;
+mod tunnelled;
