@@ -58,6 +58,11 @@ impl Scene {
         })
     }
 
+    /// What our gateway has said in all its lives.
+    pub fn gateway_output(&self) -> String {
+        read(&self.dir.join("gateway.log"))
+    }
+
     /// The last lines of every part's log.
     pub fn last_words(&self) -> String {
         const LINES: usize = 12;
@@ -65,7 +70,7 @@ impl Scene {
         for (name, output) in [
             ("signer", self.signer.output()),
             ("sekaid", self.sekai.output()),
-            ("gateway", read(&self.dir.join("gateway.log"))),
+            ("gateway", self.gateway_output()),
             ("wireguard s", read(&self.dir.join("wireguard-s.log"))),
             ("wireguard v", read(&self.dir.join("wireguard-v.log"))),
         ] {

@@ -58,11 +58,11 @@ const WAYS: &[Way] = &[
     },
 ];
 
-/// Medians over the rounds, in ms.
+/// A way's figures, round by round, in ms.
+#[derive(Clone, Default)]
 struct Figures {
-    what: &'static str,
-    p50: f64,
-    p99: f64,
+    p50: Vec<f64>,
+    p99: Vec<f64>,
 }
 
 /// Measures all ways in turn; returns their table.
@@ -70,7 +70,7 @@ struct Figures {
 /// # Errors
 /// When a way does not sign, or the document cannot be written.
 pub fn play(stage: &Stage, manner: Manner) -> Outcome<String> {
-    let (rounds, count) = if manner.is_short { (1, 100) } else { (5, 500) };
+    let (rounds, count) = if manner.is_short { (1, 100) } else { (15, 150) };
     let combination = |way: &Way| Combination {
         name: way.what,
         signer: way.signer,
@@ -78,7 +78,7 @@ pub fn play(stage: &Stage, manner: Manner) -> Outcome<String> {
     };
     let is_there = |way: &&Way| stage.binaries.has_tunnel || !combination(way).needs_tunnel();
     let ways: Vec<&Way> = WAYS.iter().filter(is_there).collect();
-    let mut measured = vec![(Vec::new(), Vec::new()); ways.len()];
+    let mut measured = vec![Figures::default(); ways.len()];
     for round in 0..rounds {
         for (way, found) in ways.iter().zip(&mut measured) {
             let setup = Setup {
@@ -90,34 +90,32 @@ pub fn play(stage: &Stage, manner: Manner) -> Outcome<String> {
             let latencies = ask(&scene.world.sekai, count, REST);
             let latencies = latencies
                 .map_err(|text| format!("{}: {text}\n{}", way.what, scene.last_words()))?;
-            found.0.push(latencies.of_thousand_ms(500));
-            found.1.push(latencies.of_thousand_ms(990));
+            found.p50.push(latencies.of_thousand_ms(500));
+            found.p99.push(latencies.of_thousand_ms(990));
         }
     }
-    let figures = ways.iter().zip(measured).map(|(way, (p50, p99))| Figures {
-        what: way.what,
-        p50: median(p50),
-        p99: median(p99),
-    });
-    let text = table(&figures.collect::<Vec<_>>(), rounds, count);
+    let text = table(&ways, &measured, rounds, count);
     if manner.is_written {
         write(&text)?;
     }
     Ok(text)
 }
 
-fn table(figures: &[Figures], rounds: u64, count: u32) -> String {
-    let base = figures.first().map_or(0.0, |first| first.p50);
+/// What a way adds is taken within each round: from round to round the machine differs more.
+fn table(ways: &[&Way], measured: &[Figures], rounds: u64, count: u32) -> String {
     let mut text = format!(
         "\nMedians over {rounds} rounds of {count} questions each, {}.\n\n\
          | from the node's question to its answer | p50 ms | p99 ms | added p50 µs |\n\
          |---|---|---|---|\n",
         Slack::now()
     );
-    for Figures { what, p50, p99 } in figures {
-        let added = (p50 - base) * 1e3;
+    let base = measured.first().cloned().unwrap_or_default().p50;
+    for (way, figures) in ways.iter().zip(measured) {
+        let pairs = figures.p50.iter().zip(&base);
+        let added = median(pairs.map(|(p50, base)| (p50 - base) * 1e3).collect());
+        let [p50, p99] = [&figures.p50, &figures.p99].map(|values| median(values.clone()));
         // Writing to a string does not fail.
-        let _ = writeln!(text, "| {what} | {p50:.2} | {p99:.2} | {added:.0} |");
+        let _ = writeln!(text, "| {} | {p50:.2} | {p99:.2} | {added:.0} |", way.what);
     }
     text
 }

@@ -17,7 +17,7 @@ pub struct Setup {
     pub path: Path,
     /// `MTU` of both wg0.conf where WireGuard does not find it out itself.
     pub mtu: Option<u16>,
-    /// What is wrong in the signer's wg0.conf.
+    /// What is wrong in a wg0.conf.
     pub mistake: Option<Mistake>,
     /// What the validator's machine does.
     pub site: Site,
@@ -65,21 +65,27 @@ impl Setup {
             validator.mtu = self.mtu;
         }
         if let Some(mistake) = self.mistake {
-            signer.spoil(mistake)?;
+            let conf = match mistake {
+                Mistake::TheirAllowedIps => &mut validator,
+                _ => &mut signer,
+            };
+            conf.spoil(mistake)?;
         }
         Ok((signer, validator))
     }
 }
 
-/// A wrong line in the signer's wg0.conf.
+/// A wrong line in a wg0.conf.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mistake {
     /// A private key that the other end does not know.
     Key,
     /// Another pre-shared key.
     PresharedKey,
-    /// AllowedIPs without the validator.
+    /// The signer's AllowedIPs are without the validator.
     AllowedIps,
+    /// The validator's AllowedIPs are without the signer.
+    TheirAllowedIps,
     /// A port at which nobody listens.
     ClosedPort,
 }

@@ -1,11 +1,11 @@
-//! What is set up wrong, and what our signer has to say about it: others only show silence, so
-//! these rows are for combinations with our tunnel.
+//! What is set up wrong, and what our signer and our gateway have to say about it: others only
+//! show silence, so these rows are for combinations with our tunnel.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::Outcome;
 use crate::binaries::fake_clock;
-use crate::combination::Combination;
+use crate::combination::{Combination, GatewayKind};
 use crate::machine::Slack;
 use crate::play::Manner;
 use crate::scene::{Part, Scene};
@@ -25,8 +25,19 @@ pub struct Trouble {
     pub what: &'static str,
     /// How.
     pub cause: Cause,
-    /// Words of which the signer's log has to hold each.
-    pub says: &'static [&'static str],
+    /// What has to be said with wireguard-go at the other end, which itself says nothing.
+    pub with_host: Words,
+    /// What has to be said with our gateway there.
+    pub with_gateway: Words,
+}
+
+/// Words that have to stand in one line of a log; none demand nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Words {
+    /// Of the signer.
+    pub signer: &'static [&'static str],
+    /// Of the gateway.
+    pub gateway: &'static [&'static str],
 }
 
 /// How it is wrong.
@@ -44,33 +55,65 @@ pub const TROUBLES: &[Trouble] = &[
         name: "wrong-key",
         what: "the signer's private key is another",
         cause: Cause::Line(Mistake::Key),
-        says: &["key"],
+        with_host: signer(&["no answer", "PublicKey"]),
+        with_gateway: Words {
+            signer: &["no answer", "PublicKey"],
+            gateway: &["public key", "no [Peer] has"],
+        },
     },
     Trouble {
         name: "wrong-psk",
         what: "the pre-shared keys differ",
         cause: Cause::Line(Mistake::PresharedKey),
-        says: &["PresharedKey"],
+        with_host: signer(&["PresharedKey differs"]),
+        with_gateway: Words {
+            signer: &["PresharedKey differs"],
+            gateway: &["PresharedKey differs"],
+        },
     },
     Trouble {
         name: "wrong-ips",
         what: "the signer's AllowedIPs do not cover the validator",
         cause: Cause::Line(Mistake::AllowedIps),
-        says: &["AllowedIPs"],
+        with_host: signer(&["outside the tunnels"]),
+        with_gateway: signer(&["outside the tunnels"]),
+    },
+    Trouble {
+        name: "wrong-ips-there",
+        what: "the validator's AllowedIPs do not cover the signer",
+        cause: Cause::Line(Mistake::TheirAllowedIps),
+        with_host: signer(&["AllowedIPs of the other end"]),
+        // It does not start at all.
+        with_gateway: Words {
+            signer: &[],
+            gateway: &["AllowedIPs"],
+        },
     },
     Trouble {
         name: "closed-port",
         what: "nobody listens at the endpoint's port",
         cause: Cause::Line(Mistake::ClosedPort),
-        says: &["port", "closed"],
+        with_host: signer(&["nothing listens on UDP port"]),
+        with_gateway: signer(&["nothing listens on UDP port"]),
     },
     Trouble {
         name: "clock-back",
         what: "the signer's clock is an hour back",
         cause: Cause::ClockBack,
-        says: &["clock"],
+        with_host: signer(&["clock"]),
+        with_gateway: Words {
+            signer: &["clock"],
+            gateway: &["clock"],
+        },
     },
 ];
+
+const fn signer(words: &'static [&'static str]) -> Words {
+    Words {
+        signer: words,
+        gateway: &[],
+    }
+}
 
 /// Plays one; returns its figures.
 ///
@@ -95,29 +138,78 @@ pub fn play(
 }
 
 fn meet(scene: &mut Scene, trouble: &Trouble) -> Outcome<String> {
-    let mut known = 0;
+    let mut known = (0, scene.gateway_output().len());
     if trouble.cause == Cause::ClockBack {
         scene.begin()?;
         scene.stop(Part::Signer);
-        known = scene.signer.output().len();
-        let library = fake_clock().ok_or("libfaketime is not installed")?;
-        let library = library.display().to_string();
-        let clock = [
-            ("LD_PRELOAD", library.as_str()),
-            ("FAKETIME", "-1h"),
-            ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
-        ];
-        scene.signer.start_with(&scene.world.signer, &clock);
+        known = (scene.signer.output().len(), scene.gateway_output().len());
+        start_an_hour_back(scene)?;
     }
-    let start = std::time::Instant::now();
-    let slack = Slack::now();
-    let what = format!("the signer's log says {}", trouble.says.join(" and "));
-    let line = until(&what, slack.grown(LIMIT), || {
-        let output = scene.signer.output();
-        let news = output.get(known..)?;
-        let has_all = |line: &&str| trouble.says.iter().all(|word| line.contains(word));
-        news.lines().find(has_all).map(str::to_owned)
+    let words = match scene.combination.gateway {
+        GatewayKind::Host => trouble.with_host,
+        GatewayKind::Ours => trouble.with_gateway,
+    };
+    let start = Instant::now();
+    let limit = Slack::now().grown(LIMIT);
+    let of_signer = said("the signer", words.signer, limit, || {
+        news(&scene.signer.output(), known.0)
+    })?;
+    let rest = limit.saturating_sub(start.elapsed());
+    let of_gateway = said("the gateway", words.gateway, rest, || {
+        news(&scene.gateway_output(), known.1)
     })?;
     let seconds = start.elapsed().as_secs_f32();
-    Ok(format!("after {seconds:.1} s: {}", line.trim()))
+    Ok(format!("after {seconds:.1} s{of_signer}{of_gateway}"))
+}
+
+fn start_an_hour_back(scene: &mut Scene) -> Outcome {
+    let library = fake_clock().ok_or("libfaketime is not installed")?;
+    let library = library.display().to_string();
+    let clock = [
+        ("LD_PRELOAD", library.as_str()),
+        ("FAKETIME", "-1h"),
+        // The time between two events goes on as it does.
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+    ];
+    scene.signer.start_with(&scene.world.signer, &clock);
+    Ok(())
+}
+
+/// What a log has that it did not have when it was `known` bytes long.
+fn news(output: &str, known: usize) -> String {
+    output.get(known..).unwrap_or_default().to_owned()
+}
+
+/// Waits for a line with all words, and returns it for the screen.
+fn said(who: &str, words: &[&str], limit: Duration, log: impl Fn() -> String) -> Outcome<String> {
+    if words.is_empty() {
+        return Ok(String::new());
+    }
+    let what = format!("{who} says {}", words.join(" … "));
+    let line = until(&what, limit, || {
+        let log = log();
+        let has_all = |line: &&str| words.iter().all(|word| line.contains(word));
+        log.lines().find(has_all).map(|line| line.trim().to_owned())
+    })?;
+    Ok(format!("\n     {who}: {line}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_words_have_to_stand_in_one_line() {
+        let say = |log: &'static str| {
+            said("x", &["AllowedIPs", "peer"], Duration::ZERO, || {
+                log.to_owned()
+            })
+        };
+        assert_eq!(
+            say("a\n the peer's AllowedIPs \n").unwrap(),
+            "\n     x: the peer's AllowedIPs"
+        );
+        let error = say("AllowedIPs\npeer\n").unwrap_err();
+        assert!(error.contains("until x says AllowedIPs … peer"), "{error}");
+    }
 }

@@ -61,7 +61,10 @@ pub fn run(options: &Tunnel) -> Outcome<bool> {
         is_first = false;
     }
     let [any, ..] = combination::ALL;
-    for entry in entries.iter().filter(|entry| entry.is_single()) {
+    // Who chooses signers and gateways wants those, and what else is named.
+    let has_singles = options.with.is_empty() || !options.row.is_empty();
+    let is_wanted = |entry: &&Entry| entry.is_single() && has_singles;
+    for entry in entries.iter().filter(is_wanted) {
         totals.add(report(&stage, *entry, any, manner)?);
     }
     println!("{}", totals.line());

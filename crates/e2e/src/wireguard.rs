@@ -124,7 +124,9 @@ impl Conf {
         match mistake {
             Mistake::Key => self.keys = Keys::generate()?,
             Mistake::PresharedKey => self.preshared_key = generate_preshared_key()?,
-            Mistake::AllowedIps => self.allowed_ips = "10.200.9.0/24".to_owned(),
+            Mistake::AllowedIps | Mistake::TheirAllowedIps => {
+                self.allowed_ips = "10.200.9.0/24".to_owned();
+            }
             Mistake::ClosedPort => {
                 self.endpoint = Some(format!("{VALIDATOR_NAME}:{}", WIREGUARD_PORT + 1));
             }
