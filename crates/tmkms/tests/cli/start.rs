@@ -160,7 +160,9 @@ fn a_state_that_was_put_back_does_not_start_before_the_height_is_imported() {
     assert_eq!(signer.stop().code, 0);
     home.must("cp -r kms/state old");
     let signer = Signer::start(&home, &[]);
-    sign(&mut node.accept(PATIENCE).unwrap(), 2).unwrap();
+    // Held until the signer has ended: it would dial again and leave a dead connection behind.
+    let mut asker = node.accept(PATIENCE).unwrap();
+    sign(&mut asker, 2).unwrap();
     assert_eq!(signer.stop().code, 0);
 
     home.must("rm -r kms/state; cp -r old kms/state");
