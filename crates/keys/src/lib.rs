@@ -25,6 +25,7 @@ mod identity;
 mod json;
 mod material;
 mod options;
+mod owner;
 mod passphrase;
 mod problem;
 mod provider;
@@ -48,6 +49,7 @@ pub use generate::{GenerateError, generate};
 pub use identity::{generate_identity, read_identity, write_identity};
 pub use material::{KeyMaterial, MaterialError};
 pub use options::{FilePermissions, KeyFormat, KeyOptions, Origin, Purpose};
+pub use owner::give_to_owner;
 pub use passphrase::{
     MAX_PASSPHRASE, Passphrase, PassphraseError, PassphraseProblem, PassphraseSource,
 };

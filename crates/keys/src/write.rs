@@ -1,7 +1,8 @@
 //! Writing secret files so that none is ever lost, torn, or open to others.
 //!
 //! Invariants
-//! - The file has mode 0600 from its first byte on.
+//! - The file has mode 0600 from its first byte on, and belongs to the owner of the directory
+//!   where root makes it.
 //! - The name shows the whole content or what was there before, also after a
 //!   crash: a temporary file in the same directory is synced, then put in place.
 //!   (Filesystems with neither `RENAME_NOREPLACE` nor hard links get an exclusive
@@ -10,7 +11,7 @@
 //!   appears while we write: the kernel decides, not a check made earlier.
 
 use crate::quote::quoted;
-use crate::{KeyMaterial, base64_text};
+use crate::{KeyMaterial, base64_text, give_to_owner};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 use std::ffi::OsString;
@@ -239,7 +240,7 @@ impl Place {
         let name = format!(".tmkms-{}.tmp", hex::encode(random));
         let mut file = self.create(name.as_ref())?;
         let temporary = Temporary { place: self, name };
-        fill(&mut file, content)?;
+        self.fill(&mut file, content)?;
         Ok(temporary)
     }
 
@@ -283,9 +284,16 @@ impl Place {
     /// FAT and some desktop mounts have no hard links either.
     fn create_new(&self, content: &[u8]) -> Result<(), Errno> {
         let mut file = self.create(self.name.as_ref())?;
-        fill(&mut file, content).inspect_err(|_| {
+        self.fill(&mut file, content).inspect_err(|_| {
             let _ = rustix::fs::unlinkat(&self.directory, &self.name, AtFlags::empty());
         })
+    }
+
+    fn fill(&self, file: &mut File, content: &[u8]) -> Result<(), Errno> {
+        let written = give_to_owner(&self.directory, file)
+            .and_then(|()| file.write_all(content))
+            .and_then(|()| file.sync_all());
+        written.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
     }
 
     /// Some network mounts cannot sync a directory and say `EINVAL`.
@@ -306,11 +314,6 @@ impl Drop for Temporary<'_> {
         let name = self.name.as_str();
         let _ = rustix::fs::unlinkat(&self.place.directory, name, AtFlags::empty());
     }
-}
-
-fn fill(file: &mut File, content: &[u8]) -> Result<(), Errno> {
-    let written = file.write_all(content).and_then(|()| file.sync_all());
-    written.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
 }
 
 fn write_error(path: &Path, directory: &Path, errno: Errno) -> WriteError {

@@ -1,7 +1,8 @@
 //! A directory of the file system as the home of a chain's state.
 
-use std::fs::{File, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write as _};
+use std::os::unix::fs::{MetadataExt as _, fchown};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
@@ -57,9 +58,19 @@ impl Directory {
         }
     }
 
+    /// What root makes, importing a state, is for a signer that is the directory's owner.
+    fn give_to_owner(&self, made: &File) -> io::Result<()> {
+        let (directory, own) = (fs::metadata(self.directory())?, made.metadata()?);
+        if own.uid() != 0 || directory.uid() == 0 {
+            return Ok(());
+        }
+        fchown(made, Some(directory.uid()), Some(directory.gid()))
+    }
+
     /// A temporary file beside the others, written and synced.
     fn written(&self, bytes: &[u8]) -> io::Result<NamedTempFile> {
         let mut made = NamedTempFile::new_in(self.directory())?;
+        self.give_to_owner(made.as_file())?;
         made.write_all(bytes)?;
         made.as_file().sync_all()?;
         Ok(made)

@@ -9,6 +9,7 @@ use keys::PassphraseSource;
 use privval::ChainId;
 
 use super::args_tunnel::WireguardCommand;
+use super::permissions::Owner;
 use crate::config::{Address, Network};
 
 /// Holds a validator's consensus key and signs for its node, never twice.
@@ -44,6 +45,8 @@ pub enum Command {
     Start(StartArgs),
     /// Show what the running signer does, and whether it can sign
     Status(StatusArgs),
+    /// Give files to the user that will run the signer, and close them to others
+    Permissions(PermissionsArgs),
     /// Make the keys and files of WireGuard
     #[command(subcommand)]
     Wireguard(WireguardCommand),
@@ -461,6 +464,17 @@ pub struct StatusArgs {
     /// Show it on the whole terminal, anew each second, until q is typed
     #[arg(long)]
     pub watch: bool,
+}
+
+/// `tmkms permissions`.
+#[derive(Debug, Parser)]
+pub struct PermissionsArgs {
+    /// Files, and directories with all that is in them
+    #[arg(required = true)]
+    pub paths: Vec<PathBuf>,
+    /// Whom to give them to, by number
+    #[arg(long, value_name = "UID[:GID]")]
+    pub user: Owner,
 }
 
 /// How to log.

@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
-use keys::{Overwrite, generate_identity, write_identity};
+use keys::{Overwrite, generate_identity, give_to_owner, write_identity};
 use privval::ChainId;
 
 use super::args::InitArgs;
@@ -21,12 +21,14 @@ pub(super) fn run(args: &InitArgs, out: &mut dyn Write) -> Outcome {
     let config = home.join("tmkms.toml");
     check_free(&config, args.force)?;
     fs::create_dir_all(home).map_err(|e| cannot_create(home, &e))?;
+    give(home)?;
     for directory in ["secrets", "state"] {
         make_private(&home.join(directory))?;
     }
     make_identity(home, out)?;
     let text: Vec<String> = templates.iter().map(Template::render).collect();
     write(&config, &text.join("\n"), args.force).map_err(|e| cannot("write", &config, &e))?;
+    give(&config)?;
     writeln!(out, "Generated KMS configuration: {}", config.display())?;
     tell_next(home, &templates, out)
 }
@@ -55,8 +57,21 @@ fn check_free(config: &Path, force: bool) -> Outcome {
 fn make_private(directory: &Path) -> Outcome {
     match DirBuilder::new().mode(0o700).create(directory) {
         Err(e) if e.kind() == ErrorKind::AlreadyExists && directory.is_dir() => Ok(()),
-        made => made.map_err(|e| cannot_create(directory, &e)),
+        made => {
+            made.map_err(|e| cannot_create(directory, &e))?;
+            give(directory)
+        }
     }
+}
+
+/// See [`give_to_owner`].
+fn give(made: &Path) -> Outcome {
+    let above = match made.parent() {
+        Some(above) if !above.as_os_str().is_empty() => above,
+        _ => Path::new("."),
+    };
+    let given = File::open(above).and_then(|above| give_to_owner(&above, &File::open(made)?));
+    given.map_err(|e| cannot("give to the owner of its directory", made, &e))
 }
 
 fn cannot_create(directory: &Path, error: &io::Error) -> Failure {

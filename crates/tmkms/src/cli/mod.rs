@@ -14,6 +14,7 @@ mod import;
 mod init;
 mod key;
 mod output;
+mod permissions;
 mod restore;
 mod rotate;
 mod softsign;
@@ -61,6 +62,7 @@ fn command(command: Command, out: &mut dyn Write) -> Outcome {
         Command::State(StateCommand::Export(args)) => state::export(&args, out),
         Command::Start(args) => start::run(&args),
         Command::Status(args) => status::run(&args, out),
+        Command::Permissions(args) => permissions::run(&args, out),
         Command::Wireguard(command) => wireguard::run(&command, out),
         Command::Demo(args) => demo::run(&args, out),
         Command::Version => Ok(writeln!(out, "{}", env!("CARGO_PKG_VERSION"))?),
