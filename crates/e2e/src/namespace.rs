@@ -129,12 +129,17 @@ impl Namespace {
     /// # Errors
     /// What the system says.
     pub fn enter(&self) -> Outcome {
-        Place(Path::new(NAMES).join(&self.name)).enter()
+        Place(self.path()).enter()
+    }
+
+    /// The file that stands for it, for programs that enter it themselves.
+    pub fn path(&self) -> PathBuf {
+        Path::new(NAMES).join(&self.name)
     }
 
     /// The way into it for a thread that may outlive this value.
     pub fn place(&self) -> Place {
-        Place(Path::new(NAMES).join(&self.name))
+        Place(self.path())
     }
 
     /// Sets a file below /proc/sys.

@@ -1,28 +1,56 @@
-//! `cargo xtask e2e`: builds the node and the signers, then plays the rows.
+//! `cargo xtask e2e`: builds the node and the signers, then plays the rows of the tunnel and the
+//! scenes of the deployment kit.
 
-use crate::{Outcome, interop, nodes, paths, peers};
+use crate::{Outcome, docker, interop, nodes, paths, peers};
 use std::process::Command;
 
 pub(crate) fn run(arguments: &[String]) -> Outcome {
-    let asks_only = |argument: &String| matches!(argument.as_str(), "--help" | "-h" | "list");
-    if arguments.is_empty() || arguments.iter().any(asks_only) {
-        return start(arguments, |_| {});
+    match arguments.split_first() {
+        None => {
+            tunnel(&["tunnel".to_owned()])?;
+            kit(&[])
+        }
+        Some((first, rest)) if first == "docker" => kit(rest),
+        Some(_) => tunnel(arguments),
+    }
+}
+
+fn tunnel(arguments: &[String]) -> Outcome {
+    if asks_only(arguments) {
+        return start("e2e", arguments, |_| {});
     }
     let go = nodes::go_version().ok_or(nodes::NO_GO)?;
     let nodes = nodes::build_sekaid(&go)?;
     let peers = peers::build_tmkms()?;
     let signer = interop::build_signer()?;
-    start(arguments, |command| {
+    start("e2e", arguments, |command| {
         command.env("TMKMS_BIN", &signer);
         command.env("TMKMS_INTEROP_NODES", &nodes);
         command.env("TMKMS_INTEROP_PEERS", &peers);
     })
 }
 
-fn start(arguments: &[String], set: impl FnOnce(&mut Command)) -> Outcome {
+fn kit(arguments: &[String]) -> Outcome {
+    if asks_only(arguments) {
+        return start("e2e-docker", arguments, |_| {});
+    }
+    let go = nodes::go_version().ok_or(nodes::NO_GO)?;
+    let parts = docker::build(&go)?;
+    start("e2e-docker", arguments, |command| {
+        command.envs(parts);
+    })
+}
+
+/// Whether nothing is to be played.
+fn asks_only(arguments: &[String]) -> bool {
+    let asks = |argument: &String| matches!(argument.as_str(), "--help" | "-h" | "list");
+    arguments.iter().any(asks)
+}
+
+fn start(package: &str, arguments: &[String], set: impl FnOnce(&mut Command)) -> Outcome {
     let mut command = Command::new(paths::cargo());
     command.current_dir(paths::workspace());
-    command.args(["run", "--quiet", "--package", "e2e", "--"]);
+    command.args(["run", "--quiet", "--package", package, "--"]);
     set(command.args(arguments));
     let status = command
         .status()

@@ -12,6 +12,7 @@
 
 mod bench;
 mod cache;
+mod docker;
 mod e2e;
 mod fuzz;
 mod interop;
@@ -74,8 +75,8 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "e2e",
-        arguments: "tunnel [--short]",
-        help: "two machines with WireGuard and a bad network between them, and a real node; needs root (--help)",
+        arguments: "[tunnel|docker]",
+        help: "two machines with WireGuard and a bad network between them; the deployment kit with real Docker; a real node; needs root (--help)",
         run: e2e::run,
     },
     Command {

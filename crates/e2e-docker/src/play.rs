@@ -1,0 +1,60 @@
+//! A run: the scenes one after the other.
+
+use std::time::Instant;
+
+use crate::Outcome;
+use crate::images::Parts;
+use crate::options::Options;
+use crate::scenes::{SCENES, Stage};
+
+/// Plays what is asked for; `false` if a scene failed.
+///
+/// # Errors
+/// When nothing can be played.
+pub fn run(options: &Options) -> Outcome<bool> {
+    if options.scene.iter().any(|name| name == "list") {
+        for scene in SCENES {
+            println!("{:<14} {}", scene.name, scene.about);
+        }
+        return Ok(true);
+    }
+    if let Some(name) = options
+        .scene
+        .iter()
+        .find(|name| !SCENES.iter().any(|scene| scene.name == **name))
+    {
+        return Err(format!(
+            "there is no scene {name}; `--scene list` shows those that there are"
+        ));
+    }
+    e2e::wait::listen_for_interrupts()?;
+    e2e::namespace::remove_stale();
+    let stage = Stage {
+        parts: Parts::of_environment()?,
+        is_verbose: options.verbose,
+    };
+    let mut failed = Vec::new();
+    for scene in SCENES {
+        if !options.scene.is_empty() && !options.scene.iter().any(|name| name == scene.name) {
+            continue;
+        }
+        println!("{}: {}", scene.name, scene.about);
+        let start = Instant::now();
+        let played = (scene.play)(&stage);
+        let seconds = start.elapsed().as_secs();
+        match played {
+            Ok(()) => println!("{}: ok, {seconds} s", scene.name),
+            Err(text) => {
+                println!("{}: FAILED after {seconds} s\n{text}", scene.name);
+                failed.push(scene.name);
+            }
+        }
+        if e2e::wait::is_interrupted() {
+            return Err("interrupted".to_owned());
+        }
+    }
+    if !failed.is_empty() {
+        println!("failed: {}", failed.join(", "));
+    }
+    Ok(failed.is_empty())
+}
