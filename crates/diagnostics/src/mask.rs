@@ -3,8 +3,9 @@
 //! An operator can name the wrong file (`-c secrets/kms-identity.key`) or write a password into
 //! the right one. Whatever a message quotes has gone through [`mask_secrets`] first.
 
-/// Field names whose value is a secret (tmkms takes both in plain text).
-const SECRET_FIELDS: [&str; 2] = ["password", "api_key"];
+/// Field names whose value is a secret: two that tmkms takes in plain text, and what people write
+/// where they were to name a file with a passphrase.
+const SECRET_FIELDS: [&str; 5] = ["password", "api_key", "passphrase", "passwd", "pass"];
 
 /// The shortest run of base64 that can hold a 32-byte key (43 digits and one `=`).
 const BASE64_KEY_LEN: usize = 43;
@@ -56,12 +57,13 @@ fn mask_line(line: &str) -> String {
     mask_keys(head) + &stars(tail)
 }
 
-/// The offset just behind the `=` of `field = …`.
+/// The offset of the value in `field = …`.
 fn secret_value_start(line: &str, field: &str) -> Option<usize> {
     line.match_indices(field).find_map(|(at, _)| {
         let rest = line.get(at + field.len()..)?;
-        let value = rest.trim_start_matches(['"', '\'', ' ', '\t']);
-        value.starts_with('=').then(|| line.len() - value.len() + 1)
+        let equals = rest.trim_start_matches(['"', '\'', ' ', '\t']);
+        let value = equals.strip_prefix('=')?.trim_start();
+        Some(line.len() - value.len())
     })
 }
 
@@ -139,6 +141,17 @@ mod tests {
         );
         let line = "auth = { key = 1, password_file = \"/etc/pw\" }";
         assert_eq!(mask_secrets(line), line);
+    }
+
+    #[test]
+    fn a_passphrase_in_the_configuration_is_masked_and_where_it_is_kept_is_not() {
+        for field in ["passphrase", "passwd", "pass"] {
+            let masked = mask_secrets(&format!("{field} = \"correct horse\"\n"));
+            assert_eq!(masked, format!("{field} = \"*************\"\n"));
+        }
+        for kept in ["passphrase_file = \"a\"", "passphrase_fd = 3"] {
+            assert_eq!(mask_secrets(kept), kept);
+        }
     }
 
     #[test]
