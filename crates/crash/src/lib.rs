@@ -25,7 +25,6 @@ pub mod mounts;
 pub mod namespace;
 pub mod process;
 pub mod report;
-pub mod rng;
 pub mod rule;
 pub mod script;
 pub mod strace;

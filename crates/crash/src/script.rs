@@ -1,11 +1,11 @@
 //! What the recording node asks next: mostly what a node would, now and then what a broken or
 //! forked one would.
 
+use chance::Rng;
 use privval::{BlockId, Canonical, ChainId, Height, Hrs, Proposal, Round, Step, Timestamp};
 use privval::{Vote, VoteType};
 
 use crate::ledger::Ask;
-use crate::rng::Rng;
 
 /// Makes requests for one chain.
 #[derive(Debug)]

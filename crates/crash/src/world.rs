@@ -8,6 +8,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use chance::Rng;
 use privval::node_side::{self, Answer, Signed};
 use privval::{Canonical, Hrs};
 use testnode::{Listener, NodeError, Signer};
@@ -16,7 +17,6 @@ use crate::error::CrashError;
 use crate::home::Home;
 use crate::ledger::{Ask, Ledger};
 use crate::process::Handle;
-use crate::rng::Rng;
 use crate::rule::{Expected, expected};
 use crate::script::Script;
 

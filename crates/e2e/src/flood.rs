@@ -11,9 +11,9 @@ use base64::engine::general_purpose::STANDARD;
 use blake2::digest::Mac as _;
 use blake2::digest::consts::U16;
 use blake2::{Blake2s256, Blake2sMac, Digest as _};
+use chance::Rng;
 
 use crate::namespace::Namespace;
-use crate::path::Rng;
 use crate::world::{BACK, VALIDATOR, WIREGUARD_PORT};
 use crate::{Outcome, doing};
 
@@ -70,7 +70,7 @@ impl Flood {
         let key = STANDARD.decode(validator).map_err(doing("read a key"))?;
         let shared = Arc::new(Shared::default());
         let counted = Arc::clone(&shared);
-        let thread = thread::spawn(move || pour(&socket, kind, &key, Rng(seed), &counted));
+        let thread = thread::spawn(move || pour(&socket, kind, &key, Rng::new(seed), &counted));
         Ok(Self {
             shared,
             thread: Some(thread),
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn forged_messages_have_the_sizes_of_real_ones() {
-        let mut rng = Rng(1);
+        let mut rng = Rng::new(1);
         assert_eq!(initiation(&mut rng, &[7; 32]).len(), 148);
         // A header of 16 bytes, content in units of 16, a tag of 16.
         assert_eq!(forged(&mut rng).len() % 16, 0);

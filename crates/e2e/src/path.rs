@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use chance::Rng;
+
 /// IPv4 and UDP headers, without which a limit means nothing to people.
 const HEADERS: usize = 28;
 
@@ -51,7 +53,7 @@ impl Lane {
     /// A direction whose choices come from a seed.
     pub fn new(seed: u64) -> Self {
         Self {
-            rng: Rng(seed),
+            rng: Rng::new(seed),
             last: None,
         }
     }
@@ -60,9 +62,9 @@ impl Lane {
     pub fn arrivals(&mut self, path: &Path, now: Instant, len: usize) -> Vec<Instant> {
         let too_big = path.limit.is_some_and(|limit| len + HEADERS > limit);
         // All choices are made for each datagram, so that one does not shift those of the next.
-        let is_lost = self.rng.is_chosen(path.loss);
-        let is_doubled = self.rng.is_chosen(path.duplicates);
-        let is_late = self.rng.is_chosen(path.reordered);
+        let is_lost = self.rng.below(1000) < path.loss;
+        let is_doubled = self.rng.below(1000) < path.duplicates;
+        let is_late = self.rng.below(1000) < path.reordered;
         let jitter = self.rng.below(path.jitter_ms * 1000 + 1);
         if path.is_cut || too_big || is_lost {
             return Vec::new();
@@ -74,31 +76,6 @@ impl Lane {
         }
         self.last = Some(due);
         vec![due; if is_doubled { 2 } else { 1 }]
-    }
-}
-
-/// Random choices from a seed: SplitMix64 (Steele, Lea, Flood 2014).
-#[derive(Clone, Debug)]
-pub struct Rng(pub u64);
-
-impl Rng {
-    /// 64 random bits.
-    pub fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// A number below `bound`; 0 when that is 0.
-    pub fn below(&mut self, bound: u64) -> u64 {
-        self.bits().checked_rem(bound).unwrap_or_default()
-    }
-
-    /// True in so many of 1,000 cases.
-    pub fn is_chosen(&mut self, of_thousand: u64) -> bool {
-        self.below(1000) < of_thousand
     }
 }
 

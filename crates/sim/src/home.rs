@@ -140,7 +140,7 @@ impl Disk for SimDisk {
         state.note(|| format!("    write {file:?} at {offset}, {} bytes", bytes.len()));
         let len = match &verdict {
             Verdict::GoOn | Verdict::Afterwards(_) => bytes.len(),
-            Verdict::Partly(_) => state.rng.below(bytes.len()),
+            Verdict::Partly(_) => state.rng.index(bytes.len()),
             Verdict::Refuse(_) => 0,
         };
         if 0 < len && len < bytes.len() && file == StateFile::Document {
@@ -208,9 +208,9 @@ fn undisturbed(verdict: Verdict) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rng::Rng;
     use crate::schedule::chain_id;
     use crate::subject::open;
+    use chance::Rng;
 
     /// What a start does, after this was done to the files that an earlier one left.
     fn second_start(meanwhile: impl Fn(&Machine)) -> Vec<String> {

@@ -7,7 +7,7 @@
 //! - After a failed sync a write may be gone from the disk and still be there to read (Linux
 //!   marks such pages clean), so no later sync brings it back.
 
-use crate::rng::Rng;
+use chance::Rng;
 
 /// A write at most as long as this reaches the disk whole or not at all, on an honest disk.
 const SECTOR: usize = 512;
@@ -93,7 +93,7 @@ impl Inode {
 
     /// The kernel writes something back on its own.
     pub(crate) fn write_back(&mut self, rng: &mut Rng) {
-        let index = rng.below(self.unsynced.len());
+        let index = rng.index(self.unsynced.len());
         if let Some(write) = self.unsynced.get(index).cloned() {
             self.write_part(&write, rng);
         }
@@ -122,7 +122,7 @@ impl Fate {
         match rng.below(6) {
             0 | 1 => Self::Lost,
             2 => Self::Kept,
-            3 => Self::Sectors(rng.next()),
+            3 => Self::Sectors(rng.bits()),
             4 => Self::Head(cut(rng, write)),
             _ => Self::Tail(cut(rng, write)),
         }
@@ -138,7 +138,7 @@ fn cut(rng: &mut Rng, write: &Write) -> usize {
     } else {
         len
     };
-    rng.below(below)
+    rng.index(below)
 }
 
 fn apply(disk: &mut Vec<u8>, write: &Write, fate: &Fate) {

@@ -31,7 +31,6 @@ mod operator;
 mod oracle;
 #[cfg(test)]
 mod pairs;
-mod rng;
 mod run;
 mod schedule;
 mod stats;

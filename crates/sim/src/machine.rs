@@ -7,10 +7,10 @@
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use chance::Rng;
 use store::StateFile;
 
 use crate::inode::Inode;
-use crate::rng::Rng;
 
 /// How a process ends without wanting to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

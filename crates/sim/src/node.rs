@@ -1,11 +1,10 @@
 //! The nodes: they go through heights, rounds and steps, ask again, overtake each other, fork and
 //! lie.
 
+use chance::Rng;
 use privval::{
     BlockId, Canonical, ChainId, Height, Hrs, Proposal, Round, Step, Timestamp, Vote, VoteType,
 };
-
-use crate::rng::Rng;
 
 /// What all nodes see: the chain as far as it has come, and the time.
 #[derive(Debug)]
@@ -43,7 +42,7 @@ enum Wish {
     Leap,
 }
 
-const WISHES: [(usize, Wish); 9] = [
+const WISHES: [(u64, Wish); 9] = [
     (50, Wish::NextStep),
     (8, Wish::NextRound),
     (12, Wish::NextHeight),
@@ -76,7 +75,7 @@ impl Node {
             Wish::Again => (last, 0),
             Wish::Catch => (view.tip, 0),
             Wish::Fork => (last, rng.between(1, 2)),
-            Wish::Back => (before(rng, last).max(lowest(view)), rng.below(2)),
+            Wish::Back => (before(rng, last).max(lowest(view)), rng.index(2)),
         };
         let again = self.last.clone().filter(|_| matches!(wish, Wish::Again));
         let now = self.now(rng, view);
@@ -105,7 +104,7 @@ impl Node {
 
 /// What another signer with the same key signs at a place.
 pub(crate) fn elsewhere(rng: &mut Rng, place: Hrs, view: &View) -> Canonical {
-    let fork = rng.below(3);
+    let fork = rng.index(3);
     message(
         rng,
         place,
@@ -239,7 +238,7 @@ fn block(at: Hrs, fork: usize) -> BlockId {
 fn hash(rng: &mut Rng) -> [u8; 32] {
     let mut hash = [0; 32];
     for chunk in hash.chunks_exact_mut(8) {
-        chunk.copy_from_slice(&rng.next().to_le_bytes());
+        chunk.copy_from_slice(&rng.bits().to_le_bytes());
     }
     hash
 }

@@ -70,7 +70,7 @@ impl<S: Subject> Schedule<S> {
 
     /// The start itself meets an incident.
     fn plan_start(&mut self) {
-        let after = self.rng.below(14);
+        let after = self.rng.index(14);
         let incident = self.incident();
         self.machine.plan(after, incident);
     }
@@ -177,7 +177,7 @@ impl<S: Subject> Schedule<S> {
             return;
         }
         let backups = self.backups.get(index).map_or(0, Vec::len);
-        let choice = self.rng.below(backups + 1);
+        let choice = self.rng.index(backups + 1);
         let content = self.backups.get(index).and_then(|b| b.get(choice)).cloned();
         self.has_old_ring |= file == StateFile::Ring && content.is_some();
         self.machine.note(|| match &content {

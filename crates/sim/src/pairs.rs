@@ -3,13 +3,13 @@
 //! The schedules find what nobody thought of; this leaves nothing to chance where it matters
 //! most, in the first starts and commits.
 
+use chance::Rng;
 use guard::{Knowledge, Mark, Store as _};
 use privval::{BlockId, Canonical, Proposal, Round, Timestamp};
 
 use crate::home::SimHome;
 use crate::machine::{Crash, Incident, Machine};
 use crate::node::height;
-use crate::rng::Rng;
 use crate::schedule::chain_id;
 use crate::subject::open;
 

@@ -5,6 +5,7 @@
 
 use std::time::{Duration, Instant};
 
+use chance::Rng;
 use guard::Mark;
 use privval::{Canonical, ChainId, Height, Hrs, Round, Step};
 use store::StateFile;
@@ -12,7 +13,6 @@ use store::StateFile;
 use crate::machine::{Crash, Incident, Machine};
 use crate::node::{self, Node, View};
 use crate::oracle::{Expected, Health, Oracle, Past, Violation};
-use crate::rng::Rng;
 use crate::stats::Stats;
 use crate::subject::{Permitted, Process, Subject};
 
@@ -80,7 +80,7 @@ enum Event {
     WriteBack,
 }
 
-const EVENTS: [(usize, Event); 9] = [
+const EVENTS: [(u64, Event); 9] = [
     (400, Event::Ask),
     (900, Event::Advance),
     (20, Event::HangUp),
@@ -96,7 +96,7 @@ impl<S: Subject> Schedule<S> {
     pub(crate) fn new(seed: u64, is_traced: bool) -> Self {
         let mut rng = Rng::new(seed);
         let chain_id = chain_id();
-        let machine = Machine::new(Rng::new(rng.next()), is_traced);
+        let machine = Machine::new(Rng::new(rng.bits()), is_traced);
         let mut schedule = Self {
             view: View {
                 chain_id: chain_id.clone(),
@@ -148,7 +148,7 @@ impl<S: Subject> Schedule<S> {
         match self.rng.weighted(&EVENTS).unwrap_or(Event::Ask) {
             Event::Ask => self.ask(),
             Event::Advance => {
-                let index = self.rng.below(self.in_flight.len());
+                let index = self.rng.index(self.in_flight.len());
                 return self.advance(index);
             }
             Event::HangUp => self.hang_up(),
@@ -163,7 +163,7 @@ impl<S: Subject> Schedule<S> {
     }
 
     fn ask(&mut self) {
-        let index = self.rng.below(self.nodes.len());
+        let index = self.rng.index(self.nodes.len());
         let Some(node) = self.nodes.get_mut(index) else {
             return;
         };
@@ -184,7 +184,7 @@ impl<S: Subject> Schedule<S> {
     /// A request reaches one of the processes.
     fn send(&mut self, asked: Canonical, max_height: Option<Height>) {
         let now = self.now();
-        let index = self.rng.below(self.running.len());
+        let index = self.rng.index(self.running.len());
         let Some(running) = self.running.get_mut(index) else {
             return;
         };
@@ -233,7 +233,7 @@ impl<S: Subject> Schedule<S> {
 
     fn hang_up(&mut self) {
         if !self.in_flight.is_empty() {
-            let index = self.rng.below(self.in_flight.len());
+            let index = self.rng.index(self.in_flight.len());
             self.in_flight.swap_remove(index);
         }
     }
@@ -278,7 +278,7 @@ impl<S: Subject> Schedule<S> {
     }
 
     fn plan(&mut self) {
-        let after = self.rng.below(8);
+        let after = self.rng.index(8);
         let incident = self.incident();
         self.machine
             .note(|| format!("planned after {after} operations: {incident:?}"));
@@ -295,7 +295,7 @@ impl<S: Subject> Schedule<S> {
     }
 
     fn crash_now(&mut self) {
-        let index = self.rng.below(self.running.len());
+        let index = self.rng.index(self.running.len());
         let crash = if self.rng.one_in(2) {
             Crash::Kill
         } else {

@@ -6,8 +6,9 @@
 //!   point, the last of them torn at any byte.
 //! - Names survive in the order of their changes (a journal), up to some point.
 
+use chance::Rng;
+
 use super::volatile::{Change, Image, VolatileDisk};
-use crate::rng::Rng;
 
 /// What the disk writes as a whole.
 const SECTOR: usize = 512;
@@ -42,7 +43,7 @@ impl VolatileDisk {
         let surviving = match loss {
             Loss::Everything => 0,
             Loss::Nothing => names.len(),
-            Loss::Sectors | Loss::Tail => below(rng, names.len() + 1),
+            Loss::Sectors | Loss::Tail => rng.index(names.len() + 1),
         };
         names.iter().take(surviving).for_each(|c| image.apply(c));
         match loss {
@@ -50,7 +51,7 @@ impl VolatileDisk {
             Loss::Nothing => data.iter().for_each(|change| image.apply(change)),
             Loss::Sectors => data.iter().for_each(|c| some_sectors(&mut image, c, rng)),
             Loss::Tail => {
-                let whole = below(rng, data.len() + 1);
+                let whole = rng.index(data.len() + 1);
                 data.iter().take(whole).for_each(|c| image.apply(c));
                 if let Some(torn) = data.get(whole) {
                     torn_at_a_byte(&mut image, torn, rng);
@@ -88,13 +89,9 @@ fn torn_at_a_byte(image: &mut Image, change: &Change, rng: &mut Rng) {
         bytes,
     } = change
     {
-        let kept = below(rng, bytes.len() + 1);
+        let kept = rng.index(bytes.len() + 1);
         image.write(*file, *offset, bytes.get(..kept).unwrap_or_default());
     }
-}
-
-fn below(rng: &mut Rng, bound: usize) -> usize {
-    usize::try_from(rng.below(bound as u64)).unwrap_or_default()
 }
 
 #[cfg(test)]

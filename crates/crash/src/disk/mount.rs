@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use chance::Rng;
 use fuser::{BackgroundSession, Config, MountOption};
 
 use super::fuse::Files;
@@ -14,7 +15,6 @@ use super::loss::Loss;
 use super::volatile::{Errno, Image, VolatileDisk};
 use crate::error::CrashError;
 use crate::process::Handle;
-use crate::rng::Rng;
 
 /// Before or after an operation has taken effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -258,7 +258,7 @@ impl VolatileDisk {
 pub(super) mod tests {
     use super::*;
     use crate::disk::Loss;
-    use crate::rng::Rng;
+    use chance::Rng;
 
     /// A disk with one file that is safe.
     pub(in crate::disk) fn with_file(content: &[u8]) -> (VolatileDisk, u64) {

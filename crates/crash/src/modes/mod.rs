@@ -15,10 +15,11 @@ mod life;
 
 use std::time::{Duration, Instant};
 
+use chance::Rng;
+
 use crate::error::CrashError;
 use crate::process::Launch;
 use crate::report::Report;
-use crate::rng::Rng;
 use crate::world::{Transport, World};
 
 /// Ways to break the signer.

@@ -6,6 +6,8 @@
 //! all, the disk is mounted again, and the signer starts from what is there. It must find its
 //! mark, and need nobody's help.
 
+use chance::Rng;
+
 use super::life::{bury_silently, live_well};
 use super::random::Moment;
 use super::{Context, Mode, Sabotage};
@@ -14,7 +16,6 @@ use crate::disk::{Image, Loss, Mounted, Trap, When};
 use crate::error::CrashError;
 use crate::process::{Launch, SignerProcess};
 use crate::report::Report;
-use crate::rng::Rng;
 use crate::strace::{self, lying};
 use crate::world::{Plan, Transport, World};
 use crate::{disk, namespace};

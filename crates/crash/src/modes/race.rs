@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use chance::Rng;
 use privval::node_side::Answer;
 use privval::{Canonical, Height, Hrs, Step};
 use testnode::{Listener, Signer};
@@ -18,7 +19,6 @@ use crate::error::CrashError;
 use crate::ledger::{Ask, Ledger};
 use crate::process::{Handle, SignerProcess};
 use crate::report::Report;
-use crate::rng::Rng;
 use crate::script::{Script, following};
 use crate::world::{Transport, World, framed, listen_at};
 

@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chance::Rng;
+
 use super::life::{Killer, live};
 use super::{Context, Mode, Sabotage};
 use crate::error::CrashError;
 use crate::home::Home;
 use crate::process::Handle;
 use crate::report::Report;
-use crate::rng::Rng;
 use crate::world::{Plan, Transport};
 
 /// The mode.
