@@ -319,9 +319,9 @@ fn shape(error: serde_json::Error) -> DocumentError {
         Category::Data => "a field has a value of the wrong kind",
         Category::Syntax | Category::Io => "it is not JSON",
     };
-    DocumentError::Shape(format!(
-        "{what}, line {} column {}",
-        error.line(),
-        error.column()
-    ))
+    DocumentError::Shape(match error.line() {
+        // Read from a value and not from text, it knows no place.
+        0 => what.to_owned(),
+        line => format!("{what}, line {line} column {}", error.column()),
+    })
 }

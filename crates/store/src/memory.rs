@@ -238,13 +238,10 @@ fn write_words(file: &File, words: &str) -> io::Result<()> {
     file.write_all_at(&padded(words, LEN - PLACE_LEN), offset)
 }
 
-/// A line of this length.
+/// A line of this length; its end takes the place of the last byte.
 fn padded(text: &str, len: usize) -> Vec<u8> {
-    let mut line = crate::record::padded(
-        text.as_bytes().get(..len - 1).unwrap_or(text.as_bytes()),
-        b' ',
-        len,
-    );
+    let text = text.as_bytes();
+    let mut line = crate::record::padded(text.get(..len).unwrap_or(text), b' ', len);
     if let Some(last) = line.last_mut() {
         *last = b'\n';
     }
@@ -331,6 +328,21 @@ mod tests {
         );
         drop(first);
         Memory::open(place.path(), &chain("testnet-1"), &KEY, other).unwrap();
+    }
+
+    #[test]
+    fn file_has_its_length_whatever_the_state_file_is_called() {
+        let place = tempfile::tempdir().unwrap();
+        for name_len in [1, 2_000] {
+            let state_file = "s".repeat(name_len);
+            let id = chain("testnet-1");
+            let mut memory = Memory::open(place.path(), &id, &KEY, Path::new(&state_file)).unwrap();
+            memory.note(at(9, 0, Step::Propose)).unwrap();
+            let text = fs::read_to_string(&memory.path).unwrap();
+            assert_eq!(text.len(), LEN);
+            assert_eq!(text.lines().count(), 2);
+            assert!(text.starts_with("9 0 0 ") && text.ends_with('\n'), "{text}");
+        }
     }
 
     #[test]

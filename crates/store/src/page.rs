@@ -84,3 +84,77 @@ fn claim(bytes: &[u8]) -> Option<Hrs> {
         },
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use guard::Mark;
+
+    fn place(height: i64, round: i32, step: Step) -> Hrs {
+        Hrs {
+            height: Height::try_from(height).unwrap(),
+            round: Round::try_from(round).unwrap(),
+            step,
+        }
+    }
+
+    /// A page of ours as text.
+    fn page(hrs: Hrs) -> String {
+        let mark = Mark::Floor {
+            hrs,
+            block_id: None,
+        };
+        let chain_id = ChainId::new("testnet-1").unwrap();
+        String::from_utf8(Page::bytes(&chain_id, &Knowledge::Mark(mark))).unwrap()
+    }
+
+    #[test]
+    fn torn_page_says_where_it_seems_to_be() {
+        for step in [Step::Propose, Step::Prevote, Step::Precommit] {
+            let hrs = place(57, 2, step);
+            let torn = page(hrs).replace("testnet-1", "testnet-2");
+            let Ok(Page::Torn { claim, problem }) = Page::read(torn.as_bytes()) else {
+                panic!("it is taken for whole or foreign");
+            };
+            assert_eq!((claim, problem), (Some(hrs), DocumentError::Checksum));
+        }
+        let nowhere = page(place(57, 2, Step::Prevote)).replace("57", "5x");
+        let read = Page::read(nowhere.as_bytes());
+        assert!(
+            matches!(read, Ok(Page::Torn { claim: None, .. })),
+            "{read:?}"
+        );
+    }
+
+    #[test]
+    fn page_of_ours_without_a_checksum_is_torn() {
+        let whole = page(place(57, 2, Step::Prevote));
+        assert!(matches!(Page::read(whole.as_bytes()), Ok(Page::Ours(_))));
+        let (head, tail) = whole.split_once(r#","checksum":""#).unwrap();
+        let (checksum, tail) = tail.split_once('"').unwrap();
+        let room = " ".repeat(r#","checksum":"""#.len() + checksum.len());
+        let without = format!("{head}{room}{tail}");
+        let read = Page::read(without.as_bytes());
+        assert!(matches!(read, Ok(Page::Torn { .. })), "{read:?}");
+    }
+
+    /// Whatever lacks one mark of our shape was not torn out of a page of ours.
+    #[test]
+    fn damage_is_explained_by_a_crash_only_in_the_whole_shape_of_a_page() {
+        let torn = page(place(57, 2, Step::Prevote)).replacen("step", "s\0ep", 1);
+        assert!(matches!(Page::read(torn.as_bytes()), Ok(Page::Torn { .. })));
+        let end = torn.len() - END.len();
+        for (other, what) in [
+            (format!("{} {}", &torn[..end], &torn[end..]), "longer"),
+            (format!("{}{}", &torn[..end - 1], &torn[end..]), "shorter"),
+            (
+                torn.replacen("{\"", "{ \"", 1).replacen("   ", "  ", 1),
+                "another beginning",
+            ),
+            (format!("{}\n ", &torn[..end]), "another end"),
+        ] {
+            let read = Page::read(other.as_bytes());
+            assert!(read.is_err(), "{what}: {read:?}");
+        }
+    }
+}

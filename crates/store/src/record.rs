@@ -198,3 +198,77 @@ fn take_block_id(rest: &mut &[u8]) -> Option<Option<BlockId>> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use privval::{ChainId, Timestamp, Vote, VoteType};
+
+    fn floor(height: i64, step: Step, block_id: Option<BlockId>) -> Knowledge {
+        Knowledge::Mark(Mark::Floor {
+            hrs: Hrs {
+                height: Height::try_from(height).unwrap(),
+                round: Round::try_from(3).unwrap(),
+                step,
+            },
+            block_id,
+        })
+    }
+
+    fn block_id() -> BlockId {
+        BlockId {
+            hash: [0xab; 32],
+            parts_total: 0x0102_0304,
+            parts_hash: [0xcd; 32],
+        }
+    }
+
+    fn records() -> Vec<Knowledge> {
+        vec![
+            Knowledge::Nothing,
+            floor(i64::MAX, Step::Propose, Some(block_id())),
+            floor(1, Step::Prevote, None),
+            floor(57, Step::Precommit, Some(block_id())),
+            Knowledge::Mark(Mark::Signed(Canonical::Vote(Vote {
+                vote_type: VoteType::Precommit,
+                height: Height::try_from(57).unwrap(),
+                round: Round::default(),
+                block_id: Some(block_id()),
+                timestamp: Timestamp {
+                    seconds: 1,
+                    nanos: 2,
+                },
+                chain_id: ChainId::new("testnet-1").unwrap(),
+            }))),
+        ]
+    }
+
+    #[test]
+    fn every_record_is_read_as_it_was_written() {
+        for (sequence, knowledge) in (u64::MAX - 4..=u64::MAX).zip(records()) {
+            let record = Record {
+                sequence,
+                knowledge,
+            };
+            let block = record.encode();
+            assert_eq!(block.len(), BLOCK);
+            assert_eq!(Record::decode(&block), Some(record));
+        }
+    }
+
+    #[test]
+    fn block_with_a_right_checksum_and_other_content_is_no_record() {
+        let record = Record {
+            sequence: 1,
+            knowledge: floor(57, Step::Prevote, Some(block_id())),
+        };
+        let block = record.encode();
+        // A foreign magic; an unknown kind; an unknown step; neither with nor without a block id.
+        for (at, byte) in [(0, b'X'), (16, 9), (29, 3), (30, 2)] {
+            let mut changed = block[..PAYLOAD].to_vec();
+            changed[at] = byte;
+            assert_eq!(Record::decode(&seal(&changed)), None, "byte {at}");
+        }
+        assert_eq!(Record::decode(&block[1..]), None, "a part of a block");
+    }
+}

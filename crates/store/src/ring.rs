@@ -135,14 +135,14 @@ impl Slot {
     }
 }
 
-/// The record with the highest number, of those that are in the slot of their number.
+/// The record with the highest number. One that is in another slot than its own is found by
+/// [`check_older`], whatever its number.
 fn newest(slots: &[Slot]) -> Result<Record, String> {
-    (0..)
-        .zip(slots)
-        .filter_map(|(index, slot)| match slot {
-            Slot::Record(record) if record.sequence % SLOTS == index => Some(record),
-            _ => None,
-        })
+    let records = slots.iter().filter_map(|slot| match slot {
+        Slot::Record(record) => Some(record),
+        Slot::Empty | Slot::Spoiled => None,
+    });
+    records
         .max_by_key(|record| record.sequence)
         .cloned()
         .ok_or_else(|| "it has no whole record".to_owned())
@@ -155,7 +155,8 @@ fn check_older(slots: &[Slot], newest: &Record) -> Result<(), String> {
     for back in 1..SLOTS {
         let may_be_torn = back == SLOTS - 1;
         let sequence = newest.sequence.checked_sub(back).filter(|s| *s > 0);
-        let index = (newest.sequence % SLOTS + SLOTS - back) % SLOTS;
+        // Numbers wrap at a multiple of the slots.
+        let index = newest.sequence.wrapping_sub(back) % SLOTS;
         let slot = usize::try_from(index).ok().and_then(|i| slots.get(i));
         match (slot, sequence) {
             (Some(Slot::Record(record)), Some(sequence)) if record.sequence == sequence => {

@@ -1,4 +1,4 @@
-//! Documents that contradict themselves.
+//! What is read as a document, and what is said of one that is none.
 #![allow(clippy::unwrap_used)] // a test may panic
 
 use guard::{Knowledge, Mark};
@@ -33,4 +33,34 @@ fn sign_bytes_of_another_chain_than_the_document_names_are_refused() {
         error.to_string(),
         "its sign bytes are not those of the chain, height, round and step that it names"
     );
+}
+
+#[test]
+fn zeros_and_spaces_around_a_document_are_not_looked_at_and_alone_are_none() {
+    let chain = ChainId::new("testnet-1").unwrap();
+    let json = Document::to_json(&chain, &signed_on(&chain));
+    for padded in [format!("{json}\0\0"), format!("\n {json} \n\0")] {
+        let document = Document::parse(padded.as_bytes()).unwrap();
+        assert_eq!(document.knowledge, signed_on(&chain));
+    }
+    for nothing in ["", " \n", "\0\0", " \0\n"] {
+        let error = Document::parse(nothing.as_bytes()).unwrap_err();
+        assert_eq!(error, DocumentError::Empty);
+    }
+}
+
+#[test]
+fn what_is_no_document_is_told_without_its_content() {
+    for (text, told) in [
+        ("{\"height\":\"5\"", "it ends too early, line 1 column 13"),
+        ("secret", "it is not JSON, line 1 column 1"),
+        (
+            r#"{"height":"5","round":"0","step":"secret"}"#,
+            "a field has a value of the wrong kind",
+        ),
+        (r#"{"height":"5","round":"0"}"#, "missing field `step`"),
+    ] {
+        let error = Document::parse(text.as_bytes()).unwrap_err().to_string();
+        assert_eq!(error, format!("it is not a state document ({told})"));
+    }
 }

@@ -295,6 +295,85 @@ fn newest_record_with_one_bit_flipped_is_not_taken_for_a_crash_when_older_ones_a
 }
 
 #[test]
+fn ring_of_a_newer_format_stops_the_start() {
+    use sha2::{Digest as _, Sha256};
+    let home = Home::new();
+    commit(&home, [10]);
+    let mut ring = fs::read(home.ring()).unwrap();
+    ring[8..12].copy_from_slice(&2_u32.to_le_bytes());
+    let checksum = Sha256::digest(&ring[..4064]);
+    ring[4064..4096].copy_from_slice(&checksum);
+    fs::write(home.ring(), ring).unwrap();
+    let error = home.error();
+    assert!(
+        error.contains(
+            "it has format version 2, this tmkms knows version 1 (was it written by a newer one?)"
+        ),
+        "{error}"
+    );
+}
+
+#[test]
+fn record_in_another_slot_than_its_own_stops_the_start() {
+    // One that is newer than all others there, and one that is older.
+    for (from, to) in [(4, 9), (2, 9), (2, 4)] {
+        let home = Home::new();
+        commit(&home, 1..=3);
+        let mut ring = fs::read(home.ring()).unwrap();
+        let [from, to] = [from, to].map(|slot| (2 + slot) * 4096..(3 + slot) * 4096);
+        ring.copy_within(from, to.start);
+        fs::write(home.ring(), ring).unwrap();
+        let error = home.error();
+        assert!(error.contains("is damaged: the record in slot"), "{error}");
+    }
+}
+
+#[test]
+fn record_of_an_earlier_lap_stops_the_start() {
+    let home = Home::new();
+    commit(&home, 1..=15);
+    let earlier = fs::read(home.ring()).unwrap();
+    commit(&home, 16..=31);
+    // But for the newest: an old record in its place is what a write that was lost leaves.
+    let later = fs::read(home.ring()).unwrap();
+    let slots = (2..18).map(|block| block * 4096..(block + 1) * 4096);
+    let mut stopped = 0;
+    for slot in slots.filter(|slot| earlier[slot.clone()] != [0; 4096]) {
+        let mut ring = later.clone();
+        ring[slot.clone()].copy_from_slice(&earlier[slot]);
+        fs::write(home.ring(), ring).unwrap();
+        let is_stopped = home.open().is_err();
+        stopped += u8::from(is_stopped);
+        fs::write(home.ring(), &later).unwrap();
+    }
+    assert_eq!(stopped, 15);
+}
+
+#[test]
+fn records_whose_places_go_down_stop_the_start() {
+    let [home, other] = [Home::new(), Home::new()];
+    commit(&home, 1..=3);
+    commit(&other, 11..=13);
+    let mut ring = fs::read(home.ring()).unwrap();
+    let third = (2 + 3) * 4096..(2 + 4) * 4096;
+    ring[third.clone()].copy_from_slice(&fs::read(other.ring()).unwrap()[third]);
+    fs::write(home.ring(), ring).unwrap();
+    let error = home.error();
+    assert!(
+        error.contains("its records 3 and 4 are not in order"),
+        "{error}"
+    );
+}
+
+#[test]
+fn ring_has_the_size_that_is_documented() {
+    let home = Home::new();
+    commit(&home, 1..=40);
+    assert_eq!(fs::metadata(home.ring()).unwrap().len(), 73_728);
+    assert_eq!(fs::metadata(&home.state).unwrap().len(), 4_096);
+}
+
+#[test]
 fn record_of_another_chain_stops_the_start() {
     let home = Home::new();
     commit(&home, 1..=3);
