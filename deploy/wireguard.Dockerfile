@@ -13,5 +13,6 @@ RUN command -v wg-quick wireguard-go ip >/dev/null || { apt-get update && \
     rm -rf /var/lib/apt/lists/*; }
 LABEL org.opencontainers.image.title="wireguard" \
       org.opencontainers.image.description="wg-quick with wireguard-go"
-CMD ["/bin/sh", "-c", "set -e; wg-quick up /wireguard/wg0.conf; trap 'wg-quick down /wireguard/wg0.conf; exit' TERM INT; while :; do sleep 3600 & wait $!; done"]
+COPY deploy/wireguard/run /usr/local/bin/run
+CMD ["/usr/local/bin/run"]
 HEALTHCHECK --interval=30s --timeout=5s CMD ["wg", "show", "wg0"]

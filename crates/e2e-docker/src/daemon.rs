@@ -130,11 +130,54 @@ impl Daemon {
 impl Drop for Daemon {
     fn drop(&mut self) {
         self.process = None;
-        let controllers = fs::read_dir(CGROUPS).into_iter().flatten().flatten();
-        for controller in controllers {
-            remove_group(&controller.path().join(&self.group));
+        // The kernel is still ending the containers.
+        let gone = until(
+            "the control groups are empty",
+            Duration::from_secs(10),
+            || {
+                remove_groups(|name| name == self.group);
+                groups(|name| name == self.group).is_empty().then_some(())
+            },
+        );
+        if let Err(text) = gone {
+            eprintln!("{text}");
         }
-        remove_group(&Path::new(CGROUPS).join(&self.group));
+    }
+}
+
+/// Removes what runs left behind whose process is gone.
+pub fn remove_stale() {
+    let is_stale = |name: &str| {
+        let id = name
+            .strip_prefix(PREFIX)
+            .and_then(|rest| rest.split('-').next());
+        id.is_some_and(|id| !Path::new("/proc").join(id).exists())
+    };
+    remove_groups(is_stale);
+}
+
+/// The control groups whose name is one of those, for every controller.
+fn groups(is_meant: impl Fn(&str) -> bool) -> Vec<PathBuf> {
+    let entries = |folder: &Path| {
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).collect::<Vec<_>>()
+    };
+    let top = entries(Path::new(CGROUPS));
+    let all = top
+        .iter()
+        .flat_map(|folder| entries(folder))
+        .chain(top.clone());
+    let name = |path: &PathBuf| {
+        path.file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+    };
+    all.filter(|path| name(path).is_some_and(|name| is_meant(&name)))
+        .collect()
+}
+
+fn remove_groups(is_meant: impl Fn(&str) -> bool) {
+    for group in groups(is_meant) {
+        remove_group(&group);
     }
 }
 
@@ -144,6 +187,6 @@ fn remove_group(group: &Path) {
     for entry in inner.filter(|entry| entry.path().is_dir()) {
         remove_group(&entry.path());
     }
-    // Only some controllers have it.
+    // One with a process in it stays for now.
     let _ = fs::remove_dir(group);
 }

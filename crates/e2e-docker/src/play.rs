@@ -29,6 +29,7 @@ pub fn run(options: &Options) -> Outcome<bool> {
     }
     e2e::wait::listen_for_interrupts()?;
     e2e::namespace::remove_stale();
+    crate::daemon::remove_stale();
     let stage = Stage {
         parts: Parts::of_environment()?,
         is_verbose: options.verbose,
