@@ -22,7 +22,7 @@ type Maker = fn() -> Outcome<Seeds>;
 fn main() -> Outcome<()> {
     let directory = std::env::args_os().nth(1);
     let directory = PathBuf::from(directory.ok_or("usage: seeds DIRECTORY")?);
-    let targets: [(&str, Maker); 11] = [
+    let targets: [(&str, Maker); 14] = [
         ("guard", guard),
         ("key_file", key_file),
         ("node_address", node_address),
@@ -33,6 +33,9 @@ fn main() -> Outcome<()> {
         ("state_document", state_document),
         ("state_ring", state_ring),
         ("tmkms_toml", tmkms_toml),
+        ("tunnel_insider", tunnel_insider),
+        ("tunnel_netstack", tunnel_netstack),
+        ("tunnel_strangers", tunnel_strangers),
         ("wg_conf", wg_conf),
     ];
     for (target, make) in targets {
@@ -262,6 +265,85 @@ fn tmkms_toml() -> Outcome<Seeds> {
 
 fn wg_conf() -> Outcome<Seeds> {
     files("crates/tunnel/tests/conf", "conf")
+}
+
+/// The signer's packets to the gateway: TCP of several kinds, an echo request, and one each to and
+/// from somebody else.
+fn tunnel_insider() -> Outcome<Seeds> {
+    const SIGNER: [u8; 4] = [10, 200, 0, 2];
+    const GATEWAY: [u8; 4] = [10, 200, 0, 1];
+    let packet = |protocol: u8, from: [u8; 4], to: [u8; 4], payload: &[u8]| {
+        let len = u8::try_from(20 + payload.len()).unwrap_or(u8::MAX);
+        let header = [len, 0, 0x45, 0, 0, len, 0, 0, 0, 0, 64, protocol, 0, 0];
+        [&header[..], &from, &to, payload].concat()
+    };
+    let tcp = |flags: u8, option: &[u8]| {
+        let words = u8::try_from(5 + option.len() / 4).unwrap_or(5);
+        let header = [
+            4,
+            0,
+            0x68,
+            0x23,
+            0,
+            0,
+            0,
+            1,
+            0,
+            0,
+            0,
+            1,
+            words << 4,
+            flags,
+            1,
+            0,
+            0,
+            0,
+            0,
+            0,
+        ];
+        [&header[..], option].concat()
+    };
+    let syn = packet(6, SIGNER, GATEWAY, &tcp(2, &[2, 4, 5, 0xb4]));
+    let data = packet(6, SIGNER, GATEWAY, &tcp(0x18, b"data"));
+    let echo = [&[8, 0, 0, 0, 0x6d, 0x74, 5, 0x8c][..], b"tmkms tunnel MTU"].concat();
+    let echo = packet(1, SIGNER, GATEWAY, &echo);
+    let stray = packet(6, SIGNER, [10, 200, 0, 3], &tcp(2, &[]));
+    let forged = packet(6, [10, 200, 0, 3], GATEWAY, &tcp(2, &[]));
+    let all = [&syn[..], &data, &echo, &stray, &forged].concat();
+    Ok(vec![syn, data, echo, stray, forged, all])
+}
+
+/// Steps of four bytes, and what follows them: SYNs to each port, the rest of a handshake, data,
+/// and what our side does in between.
+fn tunnel_netstack() -> Outcome<Seeds> {
+    let open = [[1, 0x12, 1, 0], [3, 0, 1, 0], [6, 5, 0, 0]].concat();
+    let held = [[1, 0x10, 1, 0], [6, 0, 0, 0], [3, 1, 1, 0]].concat();
+    let refused = [[1, 0x10, 1, 0], [6, 1, 0, 0], [1, 0x11, 1, 0]].concat();
+    let data = [&open[..], &[3, 0x40, 1, 1], b"sixsix", &[6, 3, 0, 0]].concat();
+    let closed = [
+        &open[..],
+        &[3, 0x20, 1, 0],
+        &[6, 4, 0, 0],
+        &[5, 200, 200, 0],
+    ]
+    .concat();
+    let dialled = [[7, 9, 0, 0], [3, 0x10, 1, 0], [6, 2, 0, 0], [5, 9, 100, 0]].concat();
+    let reset = [&open[..], &[3, 0x30, 1, 0], &[5, 255, 255, 0]].concat();
+    Ok(vec![open, held, refused, data, closed, dialled, reset])
+}
+
+/// Steps of three bytes, and what follows them: each message that was seen again, with a pause,
+/// with a byte changed, and messages of each type that are only bytes.
+fn tunnel_strangers() -> Outcome<Seeds> {
+    let mut seeds: Seeds = (2..6).map(|kind| vec![kind, 0, 0]).collect();
+    seeds.extend((2..6).map(|kind| vec![kind, 250, 0, kind, 250, 0]));
+    seeds.extend((2..6).map(|kind| vec![kind, 20, 1, 0xff, kind, 4, 4, 1, 2, 3, 4]));
+    for (message, len) in [(1, 148), (2, 92), (3, 64), (4, 32)] {
+        let mut bytes = vec![0; usize::from(len)];
+        bytes[0] = message;
+        seeds.push([&[0, 1, len], &bytes[..]].concat());
+    }
+    Ok(seeds)
 }
 
 /// Every address in those files.

@@ -58,7 +58,7 @@ pub const TROUBLES: &[Trouble] = &[
         with_host: signer(&["no answer", "PublicKey"]),
         with_gateway: Words {
             signer: &["no answer", "PublicKey"],
-            gateway: &["public key", "no [Peer] has"],
+            gateway: &["begins a handshake as", "no peer here"],
         },
     },
     Trouble {
@@ -82,7 +82,7 @@ pub const TROUBLES: &[Trouble] = &[
         name: "wrong-ips-there",
         what: "the validator's AllowedIPs do not cover the signer",
         cause: Cause::Line(Mistake::TheirAllowedIps),
-        with_host: signer(&["AllowedIPs of the other end"]),
+        with_host: signer(&["answers no packet", "AllowedIPs"]),
         // It does not start at all.
         with_gateway: Words {
             signer: &[],
@@ -93,17 +93,18 @@ pub const TROUBLES: &[Trouble] = &[
         name: "closed-port",
         what: "nobody listens at the endpoint's port",
         cause: Cause::Line(Mistake::ClosedPort),
-        with_host: signer(&["nothing listens on UDP port"]),
-        with_gateway: signer(&["nothing listens on UDP port"]),
+        with_host: signer(&["nothing listens on UDP"]),
+        with_gateway: signer(&["nothing listens on UDP"]),
     },
     Trouble {
         name: "clock-back",
         what: "the signer's clock is an hour back",
         cause: Cause::ClockBack,
         with_host: signer(&["clock"]),
+        // It lets the signer in all the same, by a handshake the other way round.
         with_gateway: Words {
-            signer: &["clock"],
-            gateway: &["clock"],
+            signer: &[],
+            gateway: &["clock was set back"],
         },
     },
 ];

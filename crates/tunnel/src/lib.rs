@@ -6,6 +6,8 @@
 pub mod conf;
 mod driver;
 mod engine;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 pub mod gateway;
 pub mod key;
 mod listener;
@@ -15,10 +17,10 @@ mod stream;
 mod tunnel;
 
 pub use conf::Conf;
-pub use engine::{Event, PeerStatus, Status, Trouble};
+pub use engine::{Event, PeerState, PeerStatus, Status, Trouble};
 pub use key::{KeyError, PresharedKey, PrivateKey, PublicKey};
 pub use listener::{Strangers, TunnelListener};
 pub use netstack::{AddressError, Knock};
 pub use spec::{Endpoint, Host, Interface, Peer, Spec};
 pub use stream::TunnelStream;
-pub use tunnel::{Options, StartError, Tunnel};
+pub use tunnel::{Options, Prepared, StartError, Tunnel};

@@ -4,12 +4,12 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
 
 use crate::driver::{self, Core, Shared, Sockets};
-use crate::engine::{Engine, Now, Status};
+use crate::engine::{Engine, Status};
 use crate::listener::TunnelListener;
 use crate::netstack::{AddressError, ConnectError, Netstack, Progress};
 use crate::spec::{Endpoint, Host, Spec};
@@ -74,6 +74,14 @@ pub enum StartError {
     System(#[source] io::Error),
 }
 
+/// A tunnel whose keys are in memory and whose port is taken, but which does nothing yet: between
+/// here and [`Prepared::start`] a process can lock its memory and give up its rights.
+pub struct Prepared {
+    shared: Arc<Shared>,
+    port: u16,
+    name: String,
+}
+
 /// A tunnel with its thread. Ends with [`Tunnel::stop`] or when it is dropped; streams and
 /// listeners of it report an error from then on.
 pub struct Tunnel {
@@ -83,37 +91,35 @@ pub struct Tunnel {
 }
 
 impl Tunnel {
-    /// Starts a tunnel: all of it, or nothing.
+    /// Does all that can fail before there is a thread: all of it, or nothing.
     ///
     /// # Errors
     /// [`StartError`].
-    pub fn start(spec: &Spec, options: &Options) -> Result<Self, StartError> {
+    pub fn prepare(spec: &Spec, options: &Options) -> Result<Prepared, StartError> {
         let addresses = &spec.interface.addresses;
         check_addresses(addresses)?;
         check_routes(spec)?;
-        let mut seed = [0; 8];
-        getrandom::fill(&mut seed).map_err(|e| StartError::System(io::Error::other(e)))?;
-        let now = Instant::now();
+        let random = || getrandom::u64().map_err(|e| StartError::System(io::Error::other(e)));
         let mtu = spec.interface.mtu.unwrap_or(DEFAULT_MTU);
-        let stack = Netstack::new(addresses, mtu, u64::from_ne_bytes(seed), now)?;
-        let engine = Engine::new(
-            spec,
-            Now {
-                instant: now,
-                wall: SystemTime::now(),
-            },
-        );
+        let stack = Netstack::new(addresses, mtu, random()?, Instant::now())?;
+        let engine = Engine::new(spec, random()?);
         let sockets = bind(spec.interface.listen_port)?;
         let port = sockets.port();
         let core = Core::new(engine, stack, Arc::new(sockets));
         let shared = Shared::new(core).map_err(StartError::System)?;
-        let thread =
-            driver::spawn(Arc::clone(&shared), &options.name).map_err(StartError::System)?;
-        Ok(Self {
+        Ok(Prepared {
             shared,
             port,
-            thread: Mutex::new(Some(thread)),
+            name: options.name.clone(),
         })
+    }
+
+    /// Prepares a tunnel and starts it.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub fn start(spec: &Spec, options: &Options) -> Result<Self, StartError> {
+        Self::prepare(spec, options)?.start()
     }
 
     /// Dials an address inside the tunnel.
@@ -169,7 +175,7 @@ impl Tunnel {
     /// # Errors
     /// When the tunnel has been stopped.
     pub fn status(&self) -> io::Result<Status> {
-        Ok(self.shared.with(|core, _| core.status())?)
+        Ok(self.shared.with(|core, now| core.status(now))?)
     }
 
     /// The UDP port it listens on.
@@ -188,6 +194,22 @@ impl Tunnel {
         {
             tracing::error!("the tunnel's thread had panicked");
         }
+    }
+}
+
+impl Prepared {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// [`StartError::System`].
+    pub fn start(self) -> Result<Tunnel, StartError> {
+        let thread =
+            driver::spawn(Arc::clone(&self.shared), &self.name).map_err(StartError::System)?;
+        Ok(Tunnel {
+            shared: self.shared,
+            port: self.port,
+            thread: Mutex::new(Some(thread)),
+        })
     }
 }
 

@@ -158,8 +158,8 @@ impl Core {
         self.engine.route(address).is_some()
     }
 
-    pub(crate) fn status(&self) -> Status {
-        self.engine.status()
+    pub(crate) fn status(&self, now: Instant) -> Status {
+        self.engine.status(moment(now))
     }
 }
 
@@ -203,7 +203,8 @@ struct Path<'a> {
 impl Wire for Path<'_> {
     fn mtu(&self, to: IpAddr) -> usize {
         let peer = self.engine.route(to);
-        peer.map_or(usize::MAX, |peer| usize::from(self.engine.mtu(peer)))
+        let mtu = peer.and_then(|peer| self.engine.mtu(peer));
+        mtu.map_or(usize::MAX, usize::from)
     }
 
     fn packet(&mut self, packet: &[u8]) {

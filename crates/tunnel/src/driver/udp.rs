@@ -74,7 +74,7 @@ impl Sockets {
     pub(crate) fn send(&self, to: SocketAddr, datagram: &[u8]) -> Result<(), Failure> {
         let socket = if to.is_ipv4() { &self.v4 } else { &self.v6 };
         let Some(socket) = socket else {
-            let why = Unreachable::Network;
+            let why = Unreachable::NoRoute;
             return Err(Failure { to, why });
         };
         let mut sent = socket.send_to(datagram, to);
@@ -143,9 +143,10 @@ fn why(errno: Option<i32>, mtu: Option<u32>) -> Option<Unreachable> {
     };
     match errno? {
         ECONNREFUSED => Some(Unreachable::PortClosed),
-        EHOSTUNREACH | EHOSTDOWN => Some(Unreachable::Host),
-        ENETUNREACH | ENETDOWN | EADDRNOTAVAIL => Some(Unreachable::Network),
-        EACCES | EPERM => Some(Unreachable::Host),
+        EHOSTUNREACH | EHOSTDOWN | ENETUNREACH | ENETDOWN | EADDRNOTAVAIL => {
+            Some(Unreachable::NoRoute)
+        }
+        EACCES | EPERM => Some(Unreachable::Prohibited),
         EMSGSIZE => Some(Unreachable::TooBig(mtu.unwrap_or(0))),
         _ => None,
     }

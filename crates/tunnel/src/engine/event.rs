@@ -1,243 +1,314 @@
-//! What happened, in words for the person who reads the log.
+//! What happens in a tunnel, for people.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
 
 use crate::key::PublicKey;
 
-/// Something that a person may want to know. Each names what is likely wrong and what mends it.
+/// Something that happened in a tunnel. Its `Display` says what, with which peer, and what to do.
+/// Each is told at once and then at most once a minute.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Event {
-    /// A handshake was completed after none, or after trouble.
-    Connected {
-        /// The peer.
+    /// A first session stands, or one after trouble.
+    Up {
+        /// With whom.
         peer: PublicKey,
         /// Where it is.
         endpoint: SocketAddr,
-        /// The largest packet inside the tunnel, in bytes.
-        mtu: u16,
     },
-    /// The path to a peer does not carry what it was taken to carry.
-    Narrower {
-        /// The peer.
+    /// The largest packet inside the tunnel was found.
+    Mtu {
+        /// To whom.
         peer: PublicKey,
-        /// The largest packet inside the tunnel from now on, in bytes.
+        /// In bytes.
         mtu: u16,
+        /// Whether the path was measured; else nobody answered and this is safe everywhere.
+        measured: bool,
+    },
+    /// Initiations stay without an answer.
+    NoAnswer {
+        /// Whose.
+        peer: PublicKey,
+        /// Where they go; `None` when nothing is known.
+        endpoint: Option<SocketAddr>,
+        /// For how long, in seconds.
+        seconds: u64,
+    },
+    /// The network says that nothing listens on the peer's port.
+    PortClosed {
+        /// Whose.
+        peer: PublicKey,
+        /// Where.
+        endpoint: SocketAddr,
+    },
+    /// The network says that it has no way to the peer.
+    NoWay {
+        /// To whom.
+        peer: PublicKey,
+        /// Where.
+        endpoint: SocketAddr,
+    },
+    /// The name of the endpoint has no address.
+    Unresolved {
+        /// Whose.
+        peer: PublicKey,
+        /// What the resolver says.
+        error: String,
+    },
+    /// The answer to an initiation of ours does not fit our keys.
+    WrongAnswer {
+        /// Whose.
+        peer: PublicKey,
+    },
+    /// The peer begins handshake after handshake and uses none.
+    NeverConfirmed {
+        /// Who.
+        peer: PublicKey,
+        /// From where.
+        from: SocketAddr,
+    },
+    /// An initiation that is meant for another key than ours.
+    NotForOurKey {
+        /// From where.
+        from: SocketAddr,
+        /// Our key.
+        ours: PublicKey,
+    },
+    /// An initiation of somebody whom we don't know.
+    UnknownPeer {
+        /// The key it shows.
+        key: PublicKey,
+        /// From where.
+        from: SocketAddr,
+    },
+    /// Authentic initiations that are older than one before.
+    OldInitiations {
+        /// Whose.
+        peer: PublicKey,
+        /// From where.
+        from: SocketAddr,
+    },
+    /// Our own clock was set back.
+    ClockSteppedBack {
+        /// By how much, in seconds.
+        seconds: u64,
+    },
+    /// The peer sent from an address that is not in its AllowedIPs.
+    SourceNotAllowed {
+        /// Who.
+        peer: PublicKey,
+        /// The address.
+        source: IpAddr,
+    },
+    /// The peer sent to an address that is not ours.
+    DestinationNotOurs {
+        /// Who.
+        peer: PublicKey,
+        /// The address.
+        destination: IpAddr,
+    },
+    /// Handshakes work, packets stay without an answer.
+    NothingComesBack {
+        /// From whom.
+        peer: PublicKey,
     },
     /// Authentic datagrams come from another place.
     Moved {
-        /// The peer.
+        /// Whose.
         peer: PublicKey,
         /// Where it was.
         from: SocketAddr,
         /// Where it is.
         to: SocketAddr,
     },
-    /// Something is wrong with a peer of ours.
-    Trouble {
-        /// The peer.
-        peer: PublicKey,
-        /// What.
-        trouble: Trouble,
-    },
-    /// A handshake with the right key for us, from a key that no `[Peer]` has.
-    UnknownPeer {
-        /// Its public key.
-        public_key: PublicKey,
-        /// Where it came from.
-        from: SocketAddr,
-    },
-    /// A handshake message that was made for another public key than ours.
-    OtherKey {
-        /// Where it came from.
-        from: SocketAddr,
-        /// Ours.
-        ours: PublicKey,
-    },
-    /// Handshakes come so fast that senders must prove their address first.
+    /// So many initiations arrive that their senders have to show first that they can be reached.
     UnderLoad {
-        /// One of the senders.
-        from: SocketAddr,
-    },
-    /// The machine's clock went back while we ran.
-    ClockBack {
-        /// How far.
-        by: Duration,
+        /// More than so many in a second.
+        limit: u32,
     },
 }
 
-/// What is wrong with a peer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Trouble {
-    /// Handshake initiations get no answer.
-    NoAnswer {
-        /// Where they went.
-        endpoint: SocketAddr,
-        /// For how long.
-        since: Duration,
-        /// Our public key, which the peer must have.
-        ours: PublicKey,
-    },
-    /// The network says that nobody listens there.
-    PortClosed {
-        /// Where.
-        endpoint: SocketAddr,
-    },
-    /// The network says that there is no way.
-    NoWay {
-        /// Where to.
-        endpoint: SocketAddr,
-    },
-    /// The answer to a handshake does not open.
-    PresharedKey,
-    /// Handshakes are begun again and again and not completed.
-    NotCompleted {
-        /// Where they come from.
-        from: SocketAddr,
-    },
-    /// An authentic initiation that is not newer than the last one.
-    OldTimestamp {
-        /// Where it came from.
-        from: SocketAddr,
-    },
-    /// A packet from an address that is not the peer's.
-    Source {
-        /// The address.
-        address: IpAddr,
-    },
-    /// A packet for an address that is not ours.
-    Destination {
-        /// The address.
-        address: IpAddr,
-    },
-    /// The handshake works and packets are sent, and none comes back.
-    OneWay,
-    /// The endpoint is not known.
-    NoEndpoint,
-    /// The name of the endpoint cannot be resolved.
-    Name {
-        /// The name.
-        host: String,
-        /// What the resolver says.
-        error: String,
-    },
+/// An event in words.
+pub(super) struct Words {
+    /// A short name, for programs.
+    pub(super) kind: &'static str,
+    /// What happened.
+    pub(super) what: String,
+    /// What it usually means and what to do; may be empty.
+    pub(super) advice: String,
 }
 
-impl Trouble {
-    /// The same kind is not told again at once.
-    pub(super) fn kind(&self) -> std::mem::Discriminant<Self> {
-        std::mem::discriminant(self)
+impl Event {
+    /// Whether something is wrong.
+    #[must_use]
+    pub fn is_trouble(&self) -> bool {
+        !matches!(
+            self,
+            Self::Up { .. } | Self::Mtu { .. } | Self::Moved { .. }
+        )
+    }
+
+    pub(super) fn words(&self) -> Words {
+        let (kind, what) = self.what();
+        Words {
+            kind,
+            what,
+            advice: self.advice(),
+        }
+    }
+
+    fn what(&self) -> (&'static str, String) {
+        match self {
+            Self::Up { peer, endpoint } => {
+                ("up", format!("peer {peer} is connected, at {endpoint}"))
+            }
+            Self::Moved { peer, from, to } => (
+                "moved",
+                format!("peer {peer} is at {to} now, no more at {from}"),
+            ),
+            Self::Mtu {
+                peer,
+                mtu,
+                measured: true,
+            } => (
+                "mtu",
+                format!("the path to peer {peer} carries an MTU of {mtu}, as measured"),
+            ),
+            Self::Mtu { peer, mtu, .. } => (
+                "mtu",
+                format!("using an MTU of {mtu} to peer {peer}, which every path carries"),
+            ),
+            Self::NoAnswer {
+                peer,
+                endpoint: None,
+                seconds,
+            } => (
+                "no_answer",
+                format!("packets for peer {peer} wait since {seconds} s"),
+            ),
+            Self::NoAnswer {
+                peer,
+                endpoint: Some(endpoint),
+                seconds,
+            } => (
+                "no_answer",
+                format!("no answer from peer {peer} at {endpoint} for {seconds} s"),
+            ),
+            Self::PortClosed { peer, endpoint } => (
+                "port_closed",
+                format!("nothing listens on UDP {endpoint}, where peer {peer} should be"),
+            ),
+            Self::NoWay { peer, endpoint } => (
+                "no_way",
+                format!("the network has no way to {endpoint}, where peer {peer} should be"),
+            ),
+            Self::Unresolved { peer, error } => (
+                "dns",
+                format!("the Endpoint of peer {peer} has no address ({error})"),
+            ),
+            Self::WrongAnswer { peer } => (
+                "preshared_key",
+                format!("peer {peer} answers, but its answer does not fit our keys"),
+            ),
+            Self::NeverConfirmed { peer, from } => (
+                "unconfirmed",
+                format!("peer {peer} at {from} begins handshake after handshake and uses none"),
+            ),
+            Self::NotForOurKey { from, .. } => (
+                "other_key",
+                format!("{from} sends handshakes for another key"),
+            ),
+            Self::UnknownPeer { key, from } => (
+                "unknown_peer",
+                format!("{from} begins a handshake as {key}, which is no peer here"),
+            ),
+            Self::OldInitiations { peer, from } => (
+                "old_handshake",
+                format!("peer {peer} at {from} sends handshakes that are older than its last one"),
+            ),
+            Self::ClockSteppedBack { seconds } => (
+                "clock",
+                format!("this machine's clock was set back by {seconds} s"),
+            ),
+            Self::SourceNotAllowed { peer, source } => (
+                "source",
+                format!(
+                    "dropped a packet of peer {peer} from {source}, which is not in its AllowedIPs"
+                ),
+            ),
+            Self::DestinationNotOurs { peer, destination } => (
+                "destination",
+                format!(
+                    "dropped a packet of peer {peer} to {destination}, which is not an Address of \
+                     this end"
+                ),
+            ),
+            Self::NothingComesBack { peer } => (
+                "one_way",
+                format!("peer {peer} makes handshakes but answers no packet"),
+            ),
+            Self::UnderLoad { limit } => (
+                "flood",
+                format!("more than {limit} handshake initiations in a second"),
+            ),
+        }
+    }
+
+    fn advice(&self) -> String {
+        let advice = match self {
+            Self::Up { .. } | Self::Moved { .. } | Self::Mtu { measured: true, .. } => "",
+            Self::Mtu { .. } => {
+                "it answers no echo requests, so the path cannot be measured; let ICMP through \
+                 inside the tunnel, or set MTU"
+            }
+            Self::NoAnswer { endpoint: None, .. } => {
+                "it has no Endpoint and has not come to us yet; start it, or configure its Endpoint"
+            }
+            Self::NoAnswer { .. } => {
+                "is WireGuard running there and UDP let through; is its PublicKey right here, and \
+                 ours there; was this machine's clock set back (a peer ignores handshakes older \
+                 than the last)?"
+            }
+            Self::PortClosed { .. } => "start WireGuard there, or correct the port in Endpoint",
+            Self::NoWay { .. } => "check Endpoint, this machine's routes and the firewalls",
+            Self::Unresolved { .. } => {
+                "correct it, or the name server; it is asked again while it is needed"
+            }
+            Self::WrongAnswer { .. } => "most likely PresharedKey differs between the two ends",
+            Self::NeverConfirmed { .. } => {
+                "PresharedKey differs between the two ends, or our answers do not reach it"
+            }
+            Self::NotForOurKey { ours, .. } => {
+                return format!("if that is a peer, its PublicKey for this end should be {ours}");
+            }
+            Self::UnknownPeer { .. } => "add it as [Peer], or correct the PrivateKey over there",
+            Self::OldInitiations { .. } => {
+                "its clock was set back, or somebody repeats old datagrams; set its clock right"
+            }
+            Self::ClockSteppedBack { .. } => {
+                "the tunnel goes on, but after a restart peers may ignore us until the clock has \
+                 caught up"
+            }
+            Self::SourceNotAllowed { .. } => "add it there, or correct Address over there",
+            Self::DestinationNotOurs { .. } => "correct AllowedIPs or the target over there",
+            Self::NothingComesBack { .. } => {
+                "check that its AllowedIPs for us contain our Address, that ours contain its \
+                 Address, and its firewall"
+            }
+            Self::UnderLoad { .. } => "senders now have to prove their address first (cookies)",
+        };
+        advice.to_owned()
     }
 }
 
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Connected {
-                peer,
-                endpoint,
-                mtu,
-            } => write!(
-                f,
-                "peer {peer} at {endpoint}: handshake completed, MTU {mtu} inside the tunnel"
-            ),
-            Self::Narrower { peer, mtu } => write!(
-                f,
-                "peer {peer}: the path does not carry large packets, going on with MTU {mtu} \
-                 inside the tunnel; MTU = {mtu} in [Interface] sets it from the start"
-            ),
-            Self::Moved { peer, from, to } => write!(f, "peer {peer} moved from {from} to {to}"),
-            Self::Trouble { peer, trouble } => write!(f, "peer {peer}: {trouble}"),
-            Self::UnknownPeer { public_key, from } => write!(
-                f,
-                "{from} began a handshake with the public key {public_key}, which no [Peer] has: \
-                 if it is the other end, put this key into its [Peer] here; if not, somebody else \
-                 knows this end's public key"
-            ),
-            Self::OtherKey { from, ours } => write!(
-                f,
-                "{from} sent a handshake that is not for this end's public key {ours}: if it is \
-                 the other end, its [Peer] must have this PublicKey"
-            ),
-            Self::UnderLoad { from } => write!(
-                f,
-                "many handshakes at once, {from} among the senders: each must prove its address \
-                 now before it is answered"
-            ),
-            Self::ClockBack { by } => write!(
-                f,
-                "this machine's clock went back by {} s. This tunnel goes on; after a restart the \
-                 other end would ignore it until the clock is past where it was: set the clock \
-                 right (NTP)",
-                by.as_secs()
-            ),
-        }
-    }
-}
-
-impl fmt::Display for Trouble {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoAnswer {
-                endpoint,
-                since,
-                ours,
-            } => write!(
-                f,
-                "no answer to handshakes from {endpoint} for {} s: is the other end running and \
-                 UDP port {} open on the way, does its [Peer] have the PublicKey {ours}, and is \
-                 this machine's clock right (a handshake older than the last one is ignored)?",
-                since.as_secs(),
-                endpoint.port()
-            ),
-            Self::PortClosed { endpoint } => write!(
-                f,
-                "nothing listens on UDP port {} of {}: start the other end, or set its ListenPort",
-                endpoint.port(),
-                endpoint.ip()
-            ),
-            Self::NoWay { endpoint } => write!(
-                f,
-                "the network has no way to {endpoint}, or a firewall refuses it: check the route \
-                 and the Endpoint"
-            ),
-            Self::PresharedKey => f.write_str(
-                "its answer to the handshake does not open: PresharedKey differs between the two \
-                 ends",
-            ),
-            Self::NotCompleted { from } => write!(
-                f,
-                "{from} begins handshakes and never completes one: PresharedKey differs between \
-                 the two ends, or the answers do not get back to it"
-            ),
-            Self::OldTimestamp { from } => write!(
-                f,
-                "{from} sent a handshake that is not newer than the last one: the clock of the \
-                 other end was set back, or somebody replays an old message. Set its clock right, \
-                 or restart this end to forget the last one"
-            ),
-            Self::Source { address } => write!(
-                f,
-                "dropped a packet from {address}, which is not in its AllowedIPs: add it there, \
-                 or mend the Address of the other end"
-            ),
-            Self::Destination { address } => write!(
-                f,
-                "dropped a packet for {address}, which is no Address of this end"
-            ),
-            Self::OneWay => f.write_str(
-                "the handshake works, packets are sent and none comes back: the AllowedIPs of the \
-                 other end must contain this end's Address, and the other machine must let the \
-                 packets pass",
-            ),
-            Self::NoEndpoint => f.write_str(
-                "its endpoint is not known yet: it has no Endpoint here and has not been heard",
-            ),
-            Self::Name { host, error } => write!(
-                f,
-                "the name {host} of its Endpoint cannot be resolved: {error}"
-            ),
+        let Words { what, advice, .. } = self.words();
+        if advice.is_empty() {
+            f.write_str(&what)
+        } else {
+            write!(f, "{what}: {advice}")
         }
     }
 }

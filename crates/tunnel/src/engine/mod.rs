@@ -1,118 +1,109 @@
-//! WireGuard without sockets: datagrams and IP packets in and out.
-//!
-//! The handshake and the sessions are gotatun's [`Tunn`](gotatun::noise::Tunn). What is here is
-//! what that leaves open: which peer a message is for, AllowedIPs, roaming, when to try again, and
-//! telling people what is wrong.
+//! WireGuard without sockets, clocks or threads: datagrams and time go in, datagrams, packets and
+//! events come out.
 //!
 //! Invariants:
-//! - A packet comes out only if its source is in its peer's AllowedIPs and its destination is an
-//!   address of ours. So peers cannot talk to each other through this end.
-//! - A peer's endpoint changes only by an authentic message (or by its name, while it is silent).
-//! - Whatever is received, what is kept is bounded: peers, their queues and their sessions.
+//! - A packet goes to the one peer whose AllowedIPs hold its destination by the longest prefix,
+//!   and comes only from the peer whose AllowedIPs hold its source in the same way, and only to
+//!   one of our addresses. Nothing passes from peer to peer.
+//! - An endpoint follows authentic datagrams only.
+//! - Memory is bounded by the number of peers.
 
-mod diagnosis;
 mod event;
-mod mtu;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
+mod gate;
+mod icmp;
+mod initiations;
+mod jitter;
+mod mss;
+mod noise;
+mod notices;
 mod output;
 mod packet;
+mod path;
 mod peer;
+mod queue;
+mod receiving;
 mod routes;
+mod sending;
 mod status;
 #[cfg(test)]
 mod tests;
+mod time;
 
-use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gotatun::noise::TunnResult;
-use gotatun::noise::errors::WireGuardError;
-use gotatun::noise::handshake::parse_handshake_anon;
 use gotatun::noise::index_table::IndexTable;
-use gotatun::noise::rate_limiter::RateLimiter;
 use gotatun::packet::{Packet, WgKind};
 use gotatun::x25519;
 
-pub use self::event::{Event, Trouble};
-pub(crate) use self::output::{Now, Output, PeerIndex, Unreachable};
-pub use self::status::{PeerStatus, Status};
+pub use event::Event;
+pub(crate) use output::{Output, PeerIndex, Unreachable};
+pub use status::{PeerState, PeerStatus, Status, Trouble};
+pub(crate) use time::Now;
 
-use self::packet::outside;
-use self::peer::{Peer, Received};
+use self::gate::Gate;
+use self::jitter::Jitter;
+use self::noise::Noise;
+use self::notices::Notices;
+use self::packet::IpPacket;
+use self::peer::{Due, PeerState as Peer};
 use self::routes::Routes;
+use self::sending::{initiate, keepalive, probe, send_packet};
 use crate::key::PublicKey;
 use crate::spec::Spec;
 
-/// Handshakes a second from one address before it must prove that it is there (whitepaper, section
-/// 5.3). Each costs about 0.1 ms.
-const HANDSHAKES_PER_SECOND: u64 = 20;
+/// The engine wants to be called at least so often.
+const MAX_SLEEP: Duration = Duration::from_secs(60);
 
-/// How often [`Engine::tick`] wants to be called.
-const TICK: Duration = Duration::from_millis(100);
+/// The wall clock may be corrected by less than this.
+const CLOCK_STEP: Duration = Duration::from_secs(5);
 
-/// How long the same is not told again of strangers.
-const SILENCE: Duration = Duration::from_secs(10);
-
-/// Less than this is a clock that is kept right.
-const CLOCK_SLACK: Duration = Duration::from_secs(1);
-
-/// One end of a tunnel.
+/// Our end of a tunnel.
 pub(crate) struct Engine {
-    secret: x25519::StaticSecret,
-    public: x25519::PublicKey,
-    key: PublicKey,
-    ours: Vec<IpAddr>,
-    peers: Vec<Peer>,
+    private_key: x25519::StaticSecret,
+    public_key: PublicKey,
+    addresses: Vec<IpAddr>,
     routes: Routes,
-    limiter: Arc<RateLimiter>,
-    indices: IndexTable,
-    /// Which peer a session's index is for.
-    sessions: BTreeMap<u32, PeerIndex>,
-    told: [Option<Instant>; 3],
-    clock: Now,
+    peers: Vec<Peer>,
+    gate: Gate,
+    notices: Notices,
+    clocks: Option<Now>,
+    jitter: Jitter,
+    strangers: u64,
 }
 
 impl Engine {
-    /// An end that has sent nothing yet.
-    pub(crate) fn new(spec: &Spec, now: Now) -> Self {
-        let private = &spec.interface.private_key;
-        let secret = private.to_secret();
-        let public = x25519::PublicKey::from(&secret);
-        let limiter = Arc::new(RateLimiter::new(&public, HANDSHAKES_PER_SECOND));
+    /// Our end as the configuration has it. The seed is for jitter alone; the randomness of the
+    /// handshake is the system's.
+    pub(crate) fn new(spec: &Spec, seed: u64) -> Self {
+        let interface = &spec.interface;
+        let private_key = interface.private_key.to_secret();
+        let public = x25519::PublicKey::from(&private_key);
         let indices = IndexTable::from_os_rng();
-        let peer = |(index, peer)| {
-            let (indices, limiter) = (indices.clone(), limiter.clone());
-            let mtu = spec.interface.mtu;
-            Peer::new(PeerIndex(index), peer, private, mtu, indices, limiter)
-        };
+        let gate = Gate::new(&public);
+        let peers = spec.peers.iter().map(|peer| {
+            let key = &interface.private_key;
+            let noise = Noise::new(key, peer, indices.clone(), gate.limiter());
+            Peer::new(peer, interface.mtu, noise)
+        });
         Self {
-            key: private.public_key(),
-            ours: spec
-                .interface
-                .addresses
-                .iter()
-                .map(ipnet::IpNet::addr)
-                .collect(),
-            peers: spec.peers.iter().enumerate().map(peer).collect(),
-            routes: Routes::new(spec),
-            secret,
-            public,
-            limiter,
-            indices,
-            sessions: BTreeMap::new(),
-            told: [None; 3],
-            clock: now,
+            public_key: PublicKey::from_bytes(public.to_bytes()),
+            addresses: interface.addresses.iter().map(|net| net.addr()).collect(),
+            routes: Routes::new(&spec.peers),
+            peers: peers.collect(),
+            private_key,
+            gate,
+            notices: Notices::default(),
+            clocks: None,
+            jitter: Jitter::new(seed),
+            strangers: 0,
         }
     }
 
-    /// The peer whose AllowedIPs have this address.
-    pub(crate) fn route(&self, address: IpAddr) -> Option<PeerIndex> {
-        self.routes.peer(address)
-    }
-
-    /// Takes a datagram from the network.
+    /// A datagram from the network.
     pub(crate) fn receive(
         &mut self,
         now: Now,
@@ -120,77 +111,52 @@ impl Engine {
         datagram: &[u8],
         out: &mut impl Output,
     ) {
-        let message = match self
-            .limiter
-            .verify_packet(from, Packet::copy_from(datagram))
-        {
-            Ok(message) => message,
-            Err(TunnResult::WriteToNetwork(cookie)) => {
-                let bytes: Packet = cookie.into();
-                out.datagram(from, &bytes);
-                self.tell(0, now, Event::UnderLoad { from }, out);
-                return;
-            }
-            Err(TunnResult::Err(WireGuardError::InvalidMac)) => {
-                let ours = self.key;
-                self.tell(1, now, Event::OtherKey { from, ours }, out);
-                return;
-            }
-            Err(_) => return,
+        let authentic = match Packet::copy_from(datagram).try_into_wg() {
+            Ok(WgKind::HandshakeInit(packet)) => self.initiation(now, from, packet, out),
+            Ok(WgKind::HandshakeResp(packet)) => self.response(now, from, packet, out),
+            Ok(WgKind::CookieReply(packet)) => self.cookie(now, packet),
+            Ok(WgKind::Data(packet)) => self.data(now, from, packet, out),
+            Err(_) => false,
         };
-        let Some(index) = self.peer_of(&message, now, from, out) else {
-            return;
-        };
-        let mut noted = Noted::new(out);
-        let Some(peer) = self.peers.get_mut(index.0) else {
-            return;
-        };
-        let received = peer.receive(now, from, message, datagram.len(), &mut noted);
-        self.note(noted.sessions, index);
-        if let Received::Packet(packet) = received {
-            self.deliver(now, index, &packet, out);
+        if !authentic {
+            self.strangers += 1;
         }
     }
 
-    fn deliver(&mut self, now: Now, index: PeerIndex, packet: &[u8], out: &mut impl Output) {
-        let Some(peer) = self.peers.get_mut(index.0) else {
-            return;
-        };
-        let Some(outside) = outside(packet) else {
-            return;
-        };
-        if self.routes.peer(outside.source) != Some(index) {
-            let address = outside.source;
-            peer.tell(now, Trouble::Source { address }, out);
-        } else if !self.ours.contains(&outside.destination) {
-            let address = outside.destination;
-            peer.tell(now, Trouble::Destination { address }, out);
-        } else {
-            peer.well();
-            out.packet(index, packet.get(..outside.len).unwrap_or_default());
-        }
-    }
-
-    /// Takes an IP packet of ours; the peer is the one whose AllowedIPs have its destination.
-    /// Without one it is dropped.
+    /// An IP packet from the netstack. It waits for a handshake when there is no session.
     pub(crate) fn send(&mut self, now: Now, packet: &[u8], out: &mut impl Output) {
-        let Some(index) = outside(packet).and_then(|o| self.routes.peer(o.destination)) else {
+        let Some(parsed) = IpPacket::parse(packet) else {
             return;
         };
-        self.with(index, out, |peer, out| peer.send(now, packet, out));
+        let Some(index) = self.routes.find(parsed.destination) else {
+            return;
+        };
+        let Some(peer) = self.peers.get_mut(index.0) else {
+            return;
+        };
+        peer.wants(now);
+        if !send_packet(now, peer, &parsed, out) {
+            peer.queue.push(now.instant, packet);
+            if peer.noise.session(now.instant).is_none() {
+                peer.begin(now);
+            }
+        }
+        self.serve(now, index, out);
     }
 
-    /// Does what is due, and returns when it wants to be called again.
+    /// Does what is due. Returns when it wants to be called again at the latest.
     pub(crate) fn tick(&mut self, now: Now, out: &mut impl Output) -> Instant {
         self.watch_clock(now, out);
-        for index in 0..self.peers.len() {
-            self.with(PeerIndex(index), out, |peer, out| peer.tick(now, out));
-        }
-        now.instant + TICK
+        let indices = (0..self.peers.len()).map(PeerIndex);
+        indices.for_each(|index| self.serve(now, index, out));
+        let next = self.peers.iter().filter_map(|p| p.next_at(now.instant));
+        next.min()
+            .unwrap_or(now.instant + MAX_SLEEP)
+            .clamp(now.instant, now.instant + MAX_SLEEP)
     }
 
-    /// The network says that a datagram did not arrive. It is told and changes nothing else,
-    /// since anybody may say so.
+    /// The network said that a datagram of ours did not arrive. Believed only so far that the next
+    /// initiation comes sooner.
     pub(crate) fn unreachable(
         &mut self,
         now: Now,
@@ -198,154 +164,132 @@ impl Engine {
         why: Unreachable,
         out: &mut impl Output,
     ) {
-        let endpoint = to;
-        let trouble = match why {
-            Unreachable::PortClosed => Trouble::PortClosed { endpoint },
-            Unreachable::Host | Unreachable::Network => Trouble::NoWay { endpoint },
-            Unreachable::TooBig(bytes) => {
-                for peer in self.peers.iter_mut().filter(|p| p.endpoint() == Some(to)) {
-                    peer.too_big(bytes, out);
-                }
-                return;
-            }
+        let Some((index, peer)) = self.find(|peer| peer.endpoint == Some(to)) else {
+            return;
         };
-        for peer in &mut self.peers {
-            if peer.endpoint() == Some(to) && peer.is_unanswered() {
-                peer.tell(now, trouble.clone(), out);
-            }
+        if let Unreachable::TooBig(bytes) = why {
+            peer.path.too_big(bytes);
+            return;
         }
+        if !peer.is_wanted(now.instant) {
+            return;
+        }
+        peer.begin(now);
+        peer.hasten(now);
+        let (peer, endpoint) = (peer.public_key, to);
+        let event = match why {
+            Unreachable::PortClosed => Event::PortClosed { peer, endpoint },
+            _ => Event::NoWay { peer, endpoint },
+        };
+        self.notices.tell(now.instant, Some(index), event, out);
+        self.serve(now, index, out);
     }
 
-    /// What [`Output::resolve`] asked for.
+    /// The answer to [`Output::resolve`].
     pub(crate) fn resolved(
         &mut self,
         now: Now,
-        index: PeerIndex,
-        answer: io::Result<Vec<SocketAddr>>,
+        peer: PeerIndex,
+        addresses: io::Result<Vec<SocketAddr>>,
         out: &mut impl Output,
     ) {
-        let answer = answer.map_err(|e| e.to_string());
-        self.with(index, out, |peer, out| peer.resolved(now, answer, out));
+        let index = peer;
+        let Some(peer) = self.peers.get_mut(index.0) else {
+            return;
+        };
+        if let Err(error) = &addresses {
+            let (peer, error) = (peer.public_key, error.to_string());
+            let event = Event::Unresolved { peer, error };
+            self.notices.tell(now.instant, Some(index), event, out);
+        }
+        peer.resolved(now, addresses.unwrap_or_default());
+        self.serve(now, index, out);
     }
 
-    /// The largest packet that the path to a peer is taken to carry.
-    pub(crate) fn mtu(&self, index: PeerIndex) -> u16 {
-        self.peers.get(index.0).map_or(u16::MAX, Peer::mtu)
+    /// The largest packet to send to this peer, in bytes; `None` before it is known. Until then
+    /// beginnings of connections wait here.
+    pub(crate) fn mtu(&self, peer: PeerIndex) -> Option<u16> {
+        let path = &self.peers.get(peer.0)?.path;
+        (!path.is_unknown()).then(|| path.mtu())
     }
 
-    /// For people.
-    pub(crate) fn status(&self) -> Status {
+    /// The peer that packets to this address go to.
+    pub(crate) fn route(&self, destination: IpAddr) -> Option<PeerIndex> {
+        self.routes.find(destination)
+    }
+
+    /// How it stands.
+    pub(crate) fn status(&self, now: Now) -> Status {
+        let peers = self.peers.iter().enumerate().map(|(i, peer)| PeerStatus {
+            public_key: peer.public_key,
+            endpoint: peer.endpoint,
+            allowed_ips: peer.allowed_ips.clone(),
+            last_handshake: peer
+                .last_handshake
+                .map(|at| now.instant.saturating_duration_since(at)),
+            received_bytes: peer.received_bytes,
+            sent_bytes: peer.sent_bytes,
+            dropped_packets: peer.dropped + peer.queue.dropped,
+            state: match (peer.noise.session(now.instant), peer.attempt) {
+                (Some(_), _) => PeerState::Up,
+                (None, Some(_)) => PeerState::Connecting,
+                (None, None) => PeerState::Idle,
+            },
+            mtu: self.mtu(PeerIndex(i)),
+            persistent_keepalive_s: peer.keepalive_s,
+            trouble: self.notices.trouble(now.instant, PeerIndex(i)),
+        });
         Status {
-            public_key: self.key,
-            peers: self.peers.iter().map(Peer::status).collect(),
+            public_key: self.public_key,
+            peers: peers.collect(),
+            strangers: self.strangers,
         }
     }
 
-    /// Lets a peer do something, and takes down which sessions it began.
-    fn with<O: Output>(
-        &mut self,
-        index: PeerIndex,
-        out: &mut O,
-        action: impl FnOnce(&mut Peer, &mut Noted<'_, O>),
-    ) {
-        let mut noted = Noted::new(out);
-        if let Some(peer) = self.peers.get_mut(index.0) {
-            action(peer, &mut noted);
-        }
-        self.note(noted.sessions, index);
-    }
-
-    fn note(&mut self, sessions: Vec<u32>, peer: PeerIndex) {
-        if sessions.is_empty() {
+    /// Does what is due for one peer.
+    fn serve(&mut self, now: Now, index: PeerIndex, out: &mut impl Output) {
+        let Some(peer) = self.peers.get_mut(index.0) else {
             return;
-        }
-        let indices = &self.indices;
-        self.sessions.retain(|session, _| indices.in_use(*session));
-        self.sessions
-            .extend(sessions.into_iter().map(|s| (s, peer)));
-    }
-
-    fn peer_of(
-        &mut self,
-        message: &WgKind,
-        now: Now,
-        from: SocketAddr,
-        out: &mut impl Output,
-    ) -> Option<PeerIndex> {
-        let session = match message {
-            WgKind::HandshakeInit(initiation) => {
-                // Fails for a message that is forged after its first MAC.
-                let half = parse_handshake_anon(&self.secret, &self.public, initiation).ok()?;
-                let public_key = PublicKey::from_bytes(half.peer_static_public);
-                let found = self.peers.iter().position(|peer| peer.key() == public_key);
-                if found.is_none() {
-                    self.tell(2, now, Event::UnknownPeer { public_key, from }, out);
+        };
+        while let Some(due) = peer.due(now) {
+            match due {
+                Due::Initiation => initiate(now, peer, &mut self.jitter, out),
+                Due::Keepalive => keepalive(now, peer, out),
+                Due::Path => probe(now, peer, out),
+                Due::Complaint(seconds) => {
+                    let event = Event::NoAnswer {
+                        peer: peer.public_key,
+                        endpoint: peer.endpoint,
+                        seconds,
+                    };
+                    self.notices.tell(now.instant, Some(index), event, out);
                 }
-                return found.map(PeerIndex);
+                Due::Resolution => {
+                    if let Some((host, port)) = peer.name() {
+                        out.resolve(index, host, port);
+                    }
+                }
             }
-            WgKind::HandshakeResp(p) => p.receiver_idx.get(),
-            WgKind::CookieReply(p) => p.receiver_idx.get(),
-            WgKind::Data(p) => p.header.receiver_idx.get(),
-        };
-        self.sessions.get(&session).copied()
+        }
     }
 
-    fn tell(&mut self, slot: usize, now: Now, event: Event, out: &mut impl Output) {
-        let Some(told) = self.told.get_mut(slot) else {
+    /// Notices when the wall clock goes back against the other one. gotatun's timestamps do not
+    /// follow it, so that the peers go on listening.
+    fn watch_clock(&mut self, now: Now, out: &mut impl Output) {
+        let Some(before) = self.clocks.replace(now) else {
             return;
         };
-        let is_recent = |at: Instant| now.instant.saturating_duration_since(at) < SILENCE;
-        if !told.is_some_and(is_recent) {
-            *told = Some(now.instant);
-            out.event(event);
+        let expected = before.wall + now.instant.saturating_duration_since(before.instant);
+        let back = expected.duration_since(now.wall).unwrap_or_default();
+        if back >= CLOCK_STEP {
+            let seconds = back.as_secs();
+            let event = Event::ClockSteppedBack { seconds };
+            self.notices.tell(now.instant, None, event, out);
         }
     }
 
-    fn watch_clock(&mut self, now: Now, out: &mut impl Output) {
-        let passed = now.instant.saturating_duration_since(self.clock.instant);
-        let expected = self.clock.wall + passed;
-        self.clock = now;
-        if let Ok(by) = expected.duration_since(now.wall)
-            && by > CLOCK_SLACK
-        {
-            out.event(Event::ClockBack { by });
-        }
-    }
-}
-
-/// Passes everything on, and takes down the indices of the sessions that are begun.
-struct Noted<'a, O> {
-    out: &'a mut O,
-    sessions: Vec<u32>,
-}
-
-impl<'a, O: Output> Noted<'a, O> {
-    fn new(out: &'a mut O) -> Self {
-        Self {
-            out,
-            sessions: Vec::new(),
-        }
-    }
-}
-
-impl<O: Output> Output for Noted<'_, O> {
-    fn datagram(&mut self, to: SocketAddr, bytes: &[u8]) {
-        // Types 1 and 2 begin a session; their sender index is what the answers are for.
-        if let [1 | 2, 0, 0, 0, a, b, c, d, ..] = bytes {
-            self.sessions.push(u32::from_le_bytes([*a, *b, *c, *d]));
-        }
-        self.out.datagram(to, bytes);
-    }
-
-    fn packet(&mut self, peer: PeerIndex, bytes: &[u8]) {
-        self.out.packet(peer, bytes);
-    }
-
-    fn resolve(&mut self, peer: PeerIndex, host: &str, port: u16) {
-        self.out.resolve(peer, host, port);
-    }
-
-    fn event(&mut self, event: Event) {
-        self.out.event(event);
+    fn find(&mut self, is_it: impl Fn(&Peer) -> bool) -> Option<(PeerIndex, &mut Peer)> {
+        let found = self.peers.iter_mut().enumerate().find(|(_, p)| is_it(p));
+        found.map(|(i, peer)| (PeerIndex(i), peer))
     }
 }

@@ -1,46 +1,38 @@
-//! What the engine is told and what it gives back; the driver does the rest.
+//! What the engine asks of whoever drives it.
 
 use std::net::SocketAddr;
-use std::time::{Instant, SystemTime};
 
 use super::event::Event;
 
-/// The time, by both clocks.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Now {
-    /// Never goes back.
-    pub(crate) instant: Instant,
-    /// What the machine takes for the time of day; handshakes carry it.
-    pub(crate) wall: SystemTime,
-}
-
-/// A peer by its place in the [`Spec`](crate::Spec).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Which peer: its place in [`crate::Spec::peers`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct PeerIndex(pub(crate) usize);
 
-/// What the network says (ICMP) of a datagram that was sent. Anybody can forge it, so it is told
-/// and nothing is done about it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unreachable {
-    /// Nobody listens on the port.
-    PortClosed,
-    /// No way to the host, or a firewall that says so.
-    Host,
-    /// No way to its network.
-    Network,
-    /// Larger than the path carries, which is so many bytes.
-    TooBig(u32),
+/// Takes what the engine makes. Nothing here may fail: what cannot be sent is lost, as on any
+/// network.
+pub(crate) trait Output {
+    /// Send this datagram.
+    fn datagram(&mut self, to: SocketAddr, bytes: &[u8]);
+    /// An IP packet for us: authentic, its source in the peer's AllowedIPs, its destination one of
+    /// our addresses, and without padding.
+    fn packet(&mut self, peer: PeerIndex, bytes: &[u8]);
+    /// Resolve a name and call [`super::Engine::resolved`]. One question for each peer is out at a
+    /// time.
+    fn resolve(&mut self, peer: PeerIndex, host: &str, port: u16);
+    /// Something that people want to know. Already limited in its rate.
+    fn event(&mut self, event: Event);
 }
 
-/// Takes what the engine wants done.
-pub(crate) trait Output {
-    /// Send this over UDP.
-    fn datagram(&mut self, to: SocketAddr, bytes: &[u8]);
-    /// An IP packet out of the tunnel: its source is within the peer's AllowedIPs, its destination
-    /// is an address of ours.
-    fn packet(&mut self, peer: PeerIndex, bytes: &[u8]);
-    /// Look up this name and call [`Engine::resolved`](super::Engine::resolved).
-    fn resolve(&mut self, peer: PeerIndex, host: &str, port: u16);
-    /// Tell a person.
-    fn event(&mut self, event: Event);
+/// What the network says of a datagram that we sent. It is a hint: anybody can forge it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unreachable {
+    /// Nothing listens on the UDP port.
+    PortClosed,
+    /// No way to the host or its network.
+    NoRoute,
+    /// A firewall refuses.
+    Prohibited,
+    /// Larger than the path carries, which is so many bytes with all headers; 0 when it does not
+    /// say.
+    TooBig(u32),
 }

@@ -1,30 +1,28 @@
-//! AllowedIPs: which peer a packet goes to, and which it may come from (whitepaper, section 2,
-//! "cryptokey routing").
+//! AllowedIPs: which peer an address belongs to.
 
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
 use super::output::PeerIndex;
-use crate::spec::Spec;
+use crate::spec::Peer;
 
-/// The networks of all peers, longest prefix first.
+/// The AllowedIPs of all peers, the longest prefix first.
 pub(super) struct Routes(Vec<(IpNet, PeerIndex)>);
 
 impl Routes {
-    pub(super) fn new(spec: &Spec) -> Self {
-        let mut routes: Vec<_> = spec
-            .peers
+    pub(super) fn new(peers: &[Peer]) -> Self {
+        let mut routes: Vec<_> = peers
             .iter()
             .enumerate()
-            .flat_map(|(index, peer)| peer.allowed_ips.iter().map(move |n| (*n, PeerIndex(index))))
+            .flat_map(|(i, peer)| peer.allowed_ips.iter().map(move |net| (*net, PeerIndex(i))))
             .collect();
         routes.sort_by_key(|(net, _)| std::cmp::Reverse(net.prefix_len()));
         Self(routes)
     }
 
-    /// The peer that has this address.
-    pub(super) fn peer(&self, address: IpAddr) -> Option<PeerIndex> {
+    /// The peer that packets to this address go to, and the only one that may send from it.
+    pub(super) fn find(&self, address: IpAddr) -> Option<PeerIndex> {
         self.0
             .iter()
             .find(|(net, _)| net.contains(&address))

@@ -1,4 +1,4 @@
-//! What a tunnel does, for people, as `wg show` tells it.
+//! What a tunnel looks like from outside.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -7,34 +7,67 @@ use ipnet::IpNet;
 
 use crate::key::PublicKey;
 
-/// A tunnel at one moment.
+/// The state of a tunnel, as `wg show` tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
     /// Our public key.
     pub public_key: PublicKey,
-    /// One for each `[Peer]`, in their order.
+    /// The peers, in the order of the configuration.
     pub peers: Vec<PeerStatus>,
+    /// Datagrams that were dropped before they could be told to be of any peer.
+    pub strangers: u64,
 }
 
-/// One peer at one moment.
+/// The state of one peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerStatus {
     /// Its public key.
     pub public_key: PublicKey,
-    /// Where it was heard last, or is expected; `None` before it is known.
+    /// Where it was heard last, or where it should be.
     pub endpoint: Option<SocketAddr>,
     /// Its addresses inside the tunnel.
     pub allowed_ips: Vec<IpNet>,
-    /// How long ago the last handshake was completed; `None` without a session.
+    /// How long ago a handshake was last completed.
     pub last_handshake: Option<Duration>,
-    /// Bytes of authentic datagrams and decrypted packets received.
+    /// Bytes of datagrams from it that were authentic.
     pub received_bytes: u64,
-    /// Bytes of datagrams sent.
+    /// Bytes of datagrams sent to it.
     pub sent_bytes: u64,
-    /// The largest packet inside the tunnel that the path is taken to carry, in bytes.
-    pub mtu: u16,
+    /// Packets that were dropped: no room while a handshake ran, or addresses that are not
+    /// allowed.
+    pub dropped_packets: u64,
+    /// What goes on.
+    pub state: PeerState,
+    /// The largest packet inside the tunnel, in bytes; `None` before the path was measured.
+    pub mtu: Option<u16>,
     /// Seconds between keepalives, where configured.
     pub persistent_keepalive_s: Option<u16>,
-    /// What is wrong, in words, since the last that went well.
-    pub trouble: Option<String>,
+    /// The last trouble, until it is over.
+    pub trouble: Option<Trouble>,
+}
+
+/// What goes on with a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PeerState {
+    /// Nothing to send, and no session.
+    Idle,
+    /// A handshake is under way and there is no session.
+    Connecting,
+    /// A session stands.
+    Up,
+}
+
+/// What is wrong with a peer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// A short name.
+    pub kind: &'static str,
+    /// In words.
+    pub text: String,
+    /// What it usually means and what to do.
+    pub advice: String,
+    /// How long ago it was seen first, the same kind each time since.
+    pub first: Duration,
+    /// How long ago it was seen last.
+    pub last: Duration,
 }

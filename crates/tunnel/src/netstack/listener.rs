@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use super::connection::ConnectionId;
 
 /// SYNs kept for one port, one for each address. The one that was silent longest gives way.
-const MAX_KNOCKS: usize = 16;
+pub(super) const MAX_KNOCKS: usize = 16;
 
 /// How long a SYN that was not sent again still counts. The longest pause between the second and
 /// third repetition by Linux is 4 s, and our own dialling lasts no longer.

@@ -13,6 +13,8 @@ mod calls;
 mod clock;
 mod connection;
 mod device;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod listener;
 mod random;
 mod segment;

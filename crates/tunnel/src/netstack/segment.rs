@@ -160,7 +160,7 @@ pub(super) fn fit(packet: &[u8], mtu: usize, emit: &mut impl FnMut(&[u8])) {
         let fitting = mtu.saturating_sub(ip.header_len() + TCP_HEADER_LEN);
         tcp.max_seg_size = Some(wanted.min(u16::try_from(fitting).unwrap_or(u16::MAX)));
     }
-    let mut buffer = Vec::with_capacity(mtu);
+    let mut buffer = Vec::with_capacity(packet.len());
     let mut rest = tcp.payload;
     loop {
         let (head, tail) = rest.split_at(rest.len().min(room));

@@ -1,286 +1,258 @@
-//! Three ends: the first and the third each know the second.
+//! The network in memory: delay, loss, duplication, reordering and cuts, all from a seed.
 
-use std::collections::VecDeque;
-use std::net::SocketAddr;
-use std::thread;
+use std::collections::{BTreeMap, VecDeque};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::super::{Engine, Event, Now, Output, PeerIndex, Status, Unreachable};
-use crate::key::PrivateKey;
+use crate::engine::jitter::Jitter;
+use crate::engine::{Engine, Event, Now, Output, PeerIndex};
+use crate::key::{PresharedKey, PrivateKey};
 use crate::spec::{Endpoint, Host, Interface, Peer, Spec};
 
-pub(super) const FIRST: usize = 0;
-pub(super) const SECOND: usize = 1;
-pub(super) const THIRD: usize = 2;
-
-pub(super) fn key(n: u8) -> PrivateKey {
-    PrivateKey::from_bytes([n; 32])
+/// How bad the network is. Chances are in 1/1000.
+#[derive(Clone, Copy)]
+pub(super) struct Link {
+    pub(super) delay: Duration,
+    pub(super) jitter: Duration,
+    pub(super) loss: u64,
+    pub(super) duplication: u64,
+    pub(super) cut: bool,
+    /// Larger datagrams are lost.
+    pub(super) limit: usize,
 }
 
-/// An IPv4 packet with a few bytes of content.
-pub(super) fn packet(source: [u8; 4], destination: [u8; 4], n: u8) -> Vec<u8> {
-    let mut packet = vec![n; 43];
-    packet[0] = 0x45;
-    packet[2..4].copy_from_slice(&43_u16.to_be_bytes());
-    packet[12..16].copy_from_slice(&source);
-    packet[16..20].copy_from_slice(&destination);
-    packet
-}
-
-fn peer(n: u8, address: &str, endpoint: Option<SocketAddr>) -> Peer {
-    Peer {
-        public_key: key(n).public_key(),
-        preshared_key: None,
-        allowed_ips: vec![address.parse().unwrap()],
-        endpoint: endpoint.map(|at| Endpoint {
-            host: Host::Address(at.ip()),
-            port: at.port(),
-        }),
-        persistent_keepalive_s: None,
-    }
-}
-
-fn spec(end: usize) -> Spec {
-    let n = u8::try_from(end).unwrap() + 1;
-    let second = Some(place_of(SECOND));
-    let (address, peers) = match end {
-        FIRST => ("10.200.0.2/24", vec![peer(2, "10.200.0.1/32", second)]),
-        SECOND => (
-            "10.200.0.1/24",
-            vec![
-                peer(1, "10.200.0.2/32", None),
-                peer(3, "10.200.0.3/32", None),
-            ],
-        ),
-        _ => ("10.200.0.3/24", vec![peer(2, "10.200.0.0/24", second)]),
-    };
-    Spec {
-        interface: Interface {
-            private_key: key(n),
-            addresses: vec![address.parse().unwrap()],
-            listen_port: None,
-            mtu: None,
-        },
-        peers,
-    }
-}
-
-fn place_of(end: usize) -> SocketAddr {
-    let n = u8::try_from(end).unwrap() + 1;
-    SocketAddr::from(([192, 0, 2, n], 51820))
-}
-
+/// What one engine said.
 #[derive(Default)]
-struct Collected {
+pub(super) struct Said {
     datagrams: Vec<(SocketAddr, Vec<u8>)>,
-    packets: Vec<Vec<u8>>,
-    events: Vec<Event>,
+    pub(super) packets: Vec<(PeerIndex, Vec<u8>)>,
+    pub(super) questions: VecDeque<(PeerIndex, String, u16)>,
+    pub(super) events: Vec<Event>,
+    pub(super) sent: usize,
+    pub(super) initiations: usize,
 }
 
-impl Output for Collected {
+impl Output for Said {
     fn datagram(&mut self, to: SocketAddr, bytes: &[u8]) {
+        self.sent += 1;
+        self.initiations += usize::from(bytes[0] == 1);
         self.datagrams.push((to, bytes.to_vec()));
     }
-
-    fn packet(&mut self, _peer: PeerIndex, bytes: &[u8]) {
-        self.packets.push(bytes.to_vec());
+    fn packet(&mut self, peer: PeerIndex, bytes: &[u8]) {
+        self.packets.push((peer, bytes.to_vec()));
     }
-
-    fn resolve(&mut self, _peer: PeerIndex, host: &str, _port: u16) {
-        panic!("nobody has a name here, {host} is asked for");
+    fn resolve(&mut self, peer: PeerIndex, host: &str, port: u16) {
+        self.questions.push_back((peer, host.to_owned(), port));
     }
-
     fn event(&mut self, event: Event) {
         self.events.push(event);
     }
 }
 
-struct End {
-    spec: Spec,
-    engine: Engine,
-    place: SocketAddr,
-    packets: Vec<Vec<u8>>,
-    events: Vec<Event>,
+pub(super) struct Node {
+    pub(super) engine: Engine,
+    pub(super) said: Said,
+    pub(super) at: SocketAddr,
 }
 
 pub(super) struct World {
-    ends: Vec<End>,
-    wire: VecDeque<(SocketAddr, SocketAddr, Vec<u8>)>,
-    /// Nothing arrives.
-    pub(super) cut: bool,
-    /// Everything arrives twice.
-    pub(super) double: bool,
-}
-
-fn now() -> Now {
-    Now {
-        instant: Instant::now(),
-        wall: SystemTime::now(),
-    }
+    start: Instant,
+    wall: SystemTime,
+    elapsed: Duration,
+    pub(super) nodes: Vec<Node>,
+    pub(super) link: Link,
+    chance: Jitter,
+    on_the_way: BTreeMap<(Duration, u64), (SocketAddr, SocketAddr, Vec<u8>)>,
+    number: u64,
+    /// The last datagrams that were sent, for replays.
+    pub(super) seen: VecDeque<(SocketAddr, SocketAddr, Vec<u8>)>,
 }
 
 impl World {
-    pub(super) fn new() -> Self {
-        let end = |end| End {
-            spec: spec(end),
-            engine: Engine::new(&spec(end), now()),
-            place: place_of(end),
-            packets: Vec::new(),
-            events: Vec::new(),
-        };
+    pub(super) fn new(specs: &[Spec]) -> Self {
+        let nodes = specs.iter().enumerate().map(|(i, spec)| Node {
+            engine: Engine::new(spec, 7 + i as u64),
+            said: Said::default(),
+            at: address(i),
+        });
         Self {
-            ends: [FIRST, SECOND, THIRD].map(end).into(),
-            wire: VecDeque::new(),
-            cut: false,
-            double: false,
+            start: Instant::now(),
+            wall: SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000),
+            elapsed: Duration::ZERO,
+            nodes: nodes.collect(),
+            link: Link {
+                delay: Duration::from_millis(5),
+                jitter: Duration::ZERO,
+                loss: 0,
+                duplication: 0,
+                cut: false,
+                limit: usize::MAX,
+            },
+            chance: Jitter::new(1),
+            on_the_way: BTreeMap::new(),
+            number: 0,
+            seen: VecDeque::new(),
         }
     }
 
-    /// Lets an end start anew with something changed.
-    pub(super) fn change(&mut self, end: usize, change: impl FnOnce(&mut Spec)) {
-        change(&mut self.ends[end].spec);
-        self.restart(end);
+    pub(super) fn seeded(mut self, seed: u64) -> Self {
+        self.chance = Jitter::new(seed);
+        self
     }
 
-    pub(super) fn restart(&mut self, end: usize) {
-        let end = &mut self.ends[end];
-        end.engine = Engine::new(&end.spec, now());
-    }
-
-    pub(super) fn move_to(&mut self, end: usize, place: SocketAddr) {
-        self.ends[end].place = place;
-    }
-
-    pub(super) fn place(&self, end: usize) -> SocketAddr {
-        self.ends[end].place
-    }
-
-    fn act(&mut self, end: usize, action: impl FnOnce(&mut Engine, &mut Collected)) {
-        let mut collected = Collected::default();
-        let end = &mut self.ends[end];
-        action(&mut end.engine, &mut collected);
-        end.packets.extend(collected.packets);
-        end.events.extend(collected.events);
-        let from = end.place;
-        for (to, bytes) in collected.datagrams {
-            self.wire.push_back((from, to, bytes));
+    pub(super) fn now(&self) -> Now {
+        Now {
+            instant: self.start + self.elapsed,
+            wall: self.wall + self.elapsed,
         }
     }
 
-    pub(super) fn send(&mut self, end: usize, packet: &[u8]) {
-        self.act(end, |engine, out| engine.send(now(), packet, out));
+    pub(super) fn elapsed(&self) -> Duration {
+        self.elapsed
     }
 
-    pub(super) fn inject(&mut self, end: usize, from: SocketAddr, datagram: &[u8]) {
-        self.act(end, |engine, out| {
-            engine.receive(now(), from, datagram, out);
-        });
+    /// Has a node send a packet.
+    pub(super) fn send(&mut self, node: usize, packet: &[u8]) {
+        let now = self.now();
+        let Node { engine, said, .. } = &mut self.nodes[node];
+        engine.send(now, packet, said);
+        self.collect(node);
     }
 
-    pub(super) fn closed_port(&mut self, end: usize, of: usize) {
-        let to = self.place(of);
-        self.act(end, |engine, out| {
-            engine.unreachable(now(), to, Unreachable::PortClosed, out);
-        });
+    /// Hands a datagram to a node, from anybody.
+    pub(super) fn inject(&mut self, node: usize, from: SocketAddr, datagram: &[u8]) {
+        let now = self.now();
+        let Node { engine, said, .. } = &mut self.nodes[node];
+        engine.receive(now, from, datagram, said);
+        self.collect(node);
     }
 
-    pub(super) fn set_clock_back(&mut self, end: usize, by: Duration) {
-        self.act(end, |engine, out| {
-            let mut now = now();
-            now.wall -= by;
-            engine.tick(now, out);
-        });
-    }
-
-    /// Delivers until nothing is on its way.
-    pub(super) fn settle(&mut self) {
-        for end in 0..self.ends.len() {
-            self.act(end, |engine, out| {
-                engine.tick(now(), out);
-            });
-        }
-        while let Some((from, to, bytes)) = self.wire.pop_front() {
-            let receiver = self.ends.iter().position(|end| end.place == to);
-            if let Some(end) = receiver.filter(|_| !self.cut) {
-                for _ in 0..=u8::from(self.double) {
-                    self.inject(end, from, &bytes);
-                }
+    /// Lets time pass, in steps of a millisecond.
+    pub(super) fn run(&mut self, time: Duration) {
+        let end = self.elapsed + time;
+        while self.elapsed < end {
+            self.elapsed += Duration::from_millis(1);
+            self.arrive();
+            for node in 0..self.nodes.len() {
+                let now = self.now();
+                let Node { engine, said, .. } = &mut self.nodes[node];
+                engine.tick(now, said);
+                self.collect(node);
             }
         }
     }
 
-    /// Lets time pass.
-    pub(super) fn run(&mut self, how_long: Duration, mut action: impl FnMut(&mut Self)) {
-        let started = Instant::now();
-        while started.elapsed() < how_long {
-            action(self);
-            self.settle();
-            thread::sleep(Duration::from_millis(10));
+    /// Lets time pass until something holds. Panics when it takes too long.
+    pub(super) fn run_until(&mut self, most: Duration, holds: impl Fn(&Self) -> bool) -> Duration {
+        let start = self.elapsed;
+        while !holds(self) {
+            assert!(self.elapsed - start < most, "not within {most:?}");
+            self.run(Duration::from_millis(1));
+        }
+        self.elapsed - start
+    }
+
+    fn arrive(&mut self) {
+        while let Some(entry) = self.on_the_way.first_entry() {
+            if entry.key().0 > self.elapsed {
+                break;
+            }
+            let (from, to, bytes) = entry.remove();
+            if let Some(node) = self.nodes.iter().position(|node| node.at == to) {
+                self.inject(node, from, &bytes);
+            }
         }
     }
 
-    /// How long it takes until `done`, at most `limit`.
-    pub(super) fn until(
-        &mut self,
-        limit: Duration,
-        mut done: impl FnMut(&mut Self) -> bool,
-    ) -> Duration {
-        let started = Instant::now();
-        while !done(self) && started.elapsed() < limit {
-            self.settle();
-            thread::sleep(Duration::from_millis(10));
+    fn collect(&mut self, node: usize) {
+        let from = self.nodes[node].at;
+        for (to, bytes) in std::mem::take(&mut self.nodes[node].said.datagrams) {
+            self.seen.push_back((from, to, bytes.clone()));
+            self.seen.truncate(100_000);
+            let copies = 1 + u64::from(self.chance.next() % 1000 < self.link.duplication);
+            for _ in 0..copies {
+                let lost = self.chance.next() % 1000 < self.link.loss;
+                if lost || self.link.cut || bytes.len() > self.link.limit {
+                    continue;
+                }
+                let jitter = self.link.jitter * (self.chance.next() % 1024) as u32 / 1024;
+                self.number += 1;
+                let at = self.elapsed + self.link.delay + jitter;
+                let entry = (from, to, bytes.clone());
+                self.on_the_way.insert((at, self.number), entry);
+            }
         }
-        started.elapsed()
     }
+}
 
-    pub(super) fn take_packets(&mut self, end: usize) -> Vec<Vec<u8>> {
-        std::mem::take(&mut self.ends[end].packets)
-    }
+/// Where a node is.
+pub(super) fn address(node: usize) -> SocketAddr {
+    SocketAddr::from(([192, 0, 2, 1 + node as u8], 51820))
+}
 
-    pub(super) fn take_events(&mut self, end: usize) -> Vec<Event> {
-        std::mem::take(&mut self.ends[end].events)
-    }
+/// The address of a node inside the tunnel.
+pub(super) fn inside(node: usize) -> Ipv4Addr {
+    Ipv4Addr::new(10, 200, 0, 1 + node as u8)
+}
 
-    /// All that an end said, one line each.
-    pub(super) fn told(&mut self, end: usize) -> String {
-        let lines: Vec<String> = self
-            .take_events(end)
+pub(super) fn key(node: usize) -> PrivateKey {
+    PrivateKey::from_bytes([1 + node as u8; 32])
+}
+
+/// A node with these peers, each with or without an endpoint.
+pub(super) fn spec(node: usize, peers: &[(usize, bool)]) -> Spec {
+    Spec {
+        interface: Interface {
+            private_key: key(node),
+            addresses: vec![format!("{}/24", inside(node)).parse().unwrap()],
+            listen_port: None,
+            mtu: None,
+        },
+        peers: peers
             .iter()
-            .map(ToString::to_string)
-            .collect();
-        lines.join("\n")
+            .map(|(peer, known)| Peer {
+                public_key: key(*peer).public_key(),
+                preshared_key: Some(PresharedKey::from_bytes([9; 32])),
+                allowed_ips: vec![format!("{}/32", inside(*peer)).parse().unwrap()],
+                endpoint: known.then(|| Endpoint {
+                    host: Host::Address(address(*peer).ip()),
+                    port: address(*peer).port(),
+                }),
+                persistent_keepalive_s: None,
+            })
+            .collect(),
     }
+}
 
-    pub(super) fn status(&self, end: usize) -> Status {
-        self.ends[end].engine.status()
-    }
+/// A gateway (0) and a signer (1) that knows where it is.
+pub(super) fn pair() -> World {
+    World::new(&[spec(0, &[(1, false)]), spec(1, &[(0, true)])])
+}
 
-    pub(super) fn endpoint(&self, end: usize, peer: usize) -> Option<SocketAddr> {
-        self.status(end).peers[peer].endpoint
-    }
+/// A TCP segment with a number in it, padded to a length.
+pub(super) fn segment(from: usize, to: usize, number: u32, len: usize) -> Vec<u8> {
+    raw_segment(inside(from), inside(to), number, len)
+}
 
-    pub(super) fn datagrams_to(&self, end: usize) -> Vec<Vec<u8>> {
-        self.datagrams_to_place(self.place(end))
-    }
+pub(super) fn raw_segment(from: Ipv4Addr, to: Ipv4Addr, number: u32, len: usize) -> Vec<u8> {
+    let len = len.max(44);
+    let mut packet = vec![0; len];
+    packet[0] = 0x45;
+    packet[2..4].copy_from_slice(&(len as u16).to_be_bytes());
+    packet[8] = 64;
+    packet[9] = 6;
+    packet[12..16].copy_from_slice(&from.octets());
+    packet[16..20].copy_from_slice(&to.octets());
+    packet[20 + 12] = 0x50;
+    packet[20 + 13] = 0x18;
+    packet[40..44].copy_from_slice(&number.to_be_bytes());
+    packet
+}
 
-    pub(super) fn datagrams_to_place(&self, place: SocketAddr) -> Vec<Vec<u8>> {
-        let to_it = self.wire.iter().filter(|(_, to, _)| *to == place);
-        to_it.map(|(_, _, bytes)| bytes.clone()).collect()
-    }
-
-    /// Initiations to the second end with keys that it does not know.
-    pub(super) fn initiations_of_strangers(&self, count: usize) -> Vec<Vec<u8>> {
-        let mut made = Vec::new();
-        for n in 0..count {
-            let mut spec = spec(FIRST);
-            let mut private = [200; 32];
-            private[..8].copy_from_slice(&n.to_le_bytes());
-            spec.interface.private_key = PrivateKey::from_bytes(private);
-            let mut out = Collected::default();
-            let hello = packet([10, 200, 0, 2], [10, 200, 0, 1], 1);
-            Engine::new(&spec, now()).send(now(), &hello, &mut out);
-            made.extend(out.datagrams.into_iter().map(|(_, bytes)| bytes));
-        }
-        made
-    }
+/// The numbers of the segments that arrived at a node.
+pub(super) fn numbers(world: &World, node: usize) -> Vec<u32> {
+    let packets = world.nodes[node].said.packets.iter();
+    packets
+        .map(|(_, packet)| u32::from_be_bytes(packet[40..44].try_into().unwrap()))
+        .collect()
 }
