@@ -151,7 +151,8 @@ fn blocks(languages: &[&str]) -> Vec<Block> {
 }
 
 /// Words of the system, of libraries, of made-up hooks and of commands of others.
-const NOT_OURS: [&str; 21] = [
+const NOT_OURS: [&str; 22] = [
+    "Connection refused (os error",
     "failed to lookup address information: Name or service not known",
     "Network is unreachable (os error",
     "No route to host (os error",

@@ -8,7 +8,7 @@ use clap::{ArgGroup, Parser, Subcommand, ValueEnum, ValueHint};
 use keys::PassphraseSource;
 use privval::ChainId;
 
-use super::args_tunnel::WireguardCommand;
+use super::args_tunnel::{GatewayArgs, WireguardCommand};
 use super::permissions::Owner;
 use crate::config::{Address, Network};
 
@@ -47,9 +47,11 @@ pub enum Command {
     Status(StatusArgs),
     /// Give files to the user that will run the signer, and close them to others
     Permissions(PermissionsArgs),
-    /// Make the keys and files of WireGuard
+    /// Make the keys and files of WireGuard, and show running tunnels
     #[command(subcommand)]
     Wireguard(WireguardCommand),
+    /// Stand before a node: forward from a tunnel to its port for the signer
+    Gateway(GatewayArgs),
     /// Show the signer at work, with a made-up node on this machine
     Demo(DemoArgs),
     /// Print the version
@@ -503,6 +505,9 @@ pub struct DemoArgs {
     /// How many heights to sign
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     pub heights: u16,
+    /// Put WireGuard and a gateway between the signer and the node, all in this process
+    #[arg(long)]
+    pub tunnel: bool,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub log: LogArgs,

@@ -9,8 +9,8 @@ use ipnet::IpNet;
 use tunnel::Endpoint;
 use tunnel::conf::DEFAULT_PORT;
 
-use super::args::LogArgs;
-use crate::config::{DEFAULT_LISTEN, Forward, Gateway, Upstream, network};
+use super::args::{ConfigFile, LogArgs};
+use crate::config::{DEFAULT_LISTEN, Forward, Gateway, StatusSocket, Upstream, network};
 
 /// `tmkms wireguard`.
 #[derive(Debug, Subcommand)]
@@ -23,6 +23,26 @@ pub enum WireguardCommand {
     Genpsk,
     /// Write the wg0.conf of both machines, with new keys
     Pair(PairArgs),
+    /// Show the tunnels of the running signer or gateway, as `wg show` does
+    Show(ShowArgs),
+}
+
+/// `tmkms wireguard show`.
+#[derive(Debug, Parser)]
+pub struct ShowArgs {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub config: ConfigFile,
+    /// A gateway's configuration file: ask the gateway that was started with it
+    #[arg(long, value_name = "FILE", conflicts_with = "socket", value_hint = ValueHint::FilePath)]
+    pub gateway: Option<PathBuf>,
+    /// The status socket to ask. That of a gateway without configuration file is
+    /// WG0.CONF.run/status.sock
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub socket: Option<PathBuf>,
+    /// Print it as one line of JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `tmkms wireguard pair`.
@@ -107,6 +127,10 @@ pub struct GatewayArgs {
         value_parser = network
     )]
     pub allowed: Vec<IpNet>,
+    /// Where the gateway tells what it does: a path for a socket, or off. Without it: in
+    /// WG0.CONF.run
+    #[arg(long, value_name = "FILE", requires = "wireguard", value_hint = ValueHint::FilePath)]
+    pub status_socket: Option<PathBuf>,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub log: LogArgs,
@@ -134,6 +158,11 @@ impl GatewayArgs {
                 forward.allowed = Some(self.allowed.clone());
             }
         }
+        gateway.status = match &self.status_socket {
+            None => StatusSocket::Default,
+            Some(off) if off.as_os_str() == "off" => StatusSocket::Off,
+            Some(path) => StatusSocket::At(path.clone()),
+        };
         Some(Ok(gateway))
     }
 }

@@ -6,6 +6,7 @@
 use std::fs;
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -17,6 +18,7 @@ use tempfile::TempDir;
 use testnode::{Listener, precommit, prevote, proposal};
 
 use super::args::DemoArgs;
+use super::demo_tunnel::{self, ValidatorSide};
 use super::{Failure, Outcome, config, start};
 use crate::config::{Network, Template};
 use crate::observe;
@@ -33,7 +35,22 @@ pub(super) fn run(args: &DemoArgs, out: &mut dyn Write) -> Outcome {
     let home = temporary()?;
     let chain_id = ChainId::new("demo-1")?;
     let node = Listener::tcp()?;
-    make_home(home.path(), &chain_id, &node)?;
+    let local = node
+        .tcp_addr()
+        .ok_or_else(|| Failure::new("the made-up node has no address"))?;
+    let dialled = if args.tunnel {
+        demo_tunnel::NODE
+    } else {
+        local
+    };
+    make_home(home.path(), &chain_id, &dialled.to_string())?;
+    let validator = match args.tunnel {
+        true => {
+            demo_tunnel::configure(&home.path().join("tmkms.toml"))?;
+            Some(ValidatorSide::start(home.path(), local)?)
+        }
+        false => None,
+    };
     writeln!(
         out,
         "A throw-away key, identity, state and tmkms.toml are in {}",
@@ -44,12 +61,15 @@ pub(super) fn run(args: &DemoArgs, out: &mut dyn Write) -> Outcome {
         "A made-up node waits for its signer; this is what the signer logs:\n"
     )?;
     let verified = sign_all(home.path(), &chain_id, &node, args.heights)?;
+    if let Some(validator) = validator {
+        validator.stop();
+    }
     writeln!(
         out,
         "\n{verified} signatures, all verified. A conflicting prevote was refused, as the ERROR \
          line says."
     )?;
-    writeln!(out, "{NEXT}")?;
+    writeln!(out, "{}", if args.tunnel { NEXT_TUNNEL } else { NEXT })?;
     Ok(())
 }
 
@@ -59,6 +79,12 @@ Next, for a real node:
   tmkms softsign import NODE_HOME/config/priv_validator_key.json DIR/secrets/priv_validator_key.json
   tmkms start -c DIR/tmkms.toml
 and set priv_validator_laddr = \"tcp://0.0.0.0:26659\" in the node's config.toml.";
+
+const NEXT_TUNNEL: &str = "\
+All of it went through WireGuard: from the signer's tunnel over UDP to a gateway, and from there to
+the node. Next, for two machines:
+  tmkms wireguard pair --endpoint VALIDATOR --signer DIR/wg0.conf
+and what it says.";
 
 fn temporary() -> Result<TempDir, Failure> {
     tempfile::Builder::new()
@@ -71,10 +97,7 @@ fn temporary() -> Result<TempDir, Failure> {
         })
 }
 
-fn make_home(home: &Path, chain_id: &ChainId, node: &Listener) -> Outcome {
-    let addr = node
-        .tcp_addr()
-        .ok_or_else(|| Failure::new("the made-up node has no address"))?;
+fn make_home(home: &Path, chain_id: &ChainId, addr: &str) -> Outcome {
     let template = Template {
         network: Some(Network::Kira),
         chain_id: chain_id.clone(),
@@ -98,8 +121,14 @@ fn sign_all(
     heights: u16,
 ) -> Result<u32, Failure> {
     let config = config::load(&home.join("tmkms.toml"))?;
-    let signer = signer::load(&config, FilePermissions::RequirePrivate, BootMemory::Off)
+    let permissions = FilePermissions::RequirePrivate;
+    let tunnels = config::load_tunnels(&config, permissions)?;
+    let mut signer = signer::load(&config, permissions, BootMemory::Off)
         .map_err(|errors| Failure::listed(&errors))?;
+    let tunnels = Arc::new(tunnels.prepare()?.start()?);
+    for node in &mut signer.nodes {
+        node.tunnels = Arc::clone(&tunnels);
+    }
     let shutdown = Shutdown::default();
     // So that an end by Ctrl-C leaves no key behind either.
     let signals = start::on_signals(&shutdown)?;

@@ -8,8 +8,10 @@ mod args_tunnel;
 mod backup;
 mod config;
 mod demo;
+mod demo_tunnel;
 mod encrypt;
 mod failure;
+mod gateway;
 mod import;
 mod init;
 mod key;
@@ -22,6 +24,7 @@ mod start;
 mod state;
 mod status;
 mod wireguard;
+mod wireguard_show;
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -64,6 +67,7 @@ fn command(command: Command, out: &mut dyn Write) -> Outcome {
         Command::Status(args) => status::run(&args, out),
         Command::Permissions(args) => permissions::run(&args, out),
         Command::Wireguard(command) => wireguard::run(&command, out),
+        Command::Gateway(args) => gateway::run(&args),
         Command::Demo(args) => demo::run(&args, out),
         Command::Version => Ok(writeln!(out, "{}", env!("CARGO_PKG_VERSION"))?),
         Command::Completions { shell } => completions(shell, out),

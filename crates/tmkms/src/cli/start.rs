@@ -19,7 +19,7 @@ use crate::observe::{self, server::Server, socket::Socket, source::Source};
 use crate::sandbox::{self, Needs, Threads};
 use crate::session::{self, Node, Shutdown, Trouble};
 use crate::signer::{self, BootMemory};
-use crate::tunnels::Tunnels;
+use crate::tunnels::Running;
 
 /// How long sessions may take to finish the request in hand.
 const GRACE: Duration = Duration::from_secs(5);
@@ -33,22 +33,23 @@ pub(super) fn run(args: &StartArgs) -> Outcome {
     let tunnels = config::load_tunnels(&config, permissions)?;
     let mut signer = signer::load(&config, permissions, BootMemory::Kept)
         .map_err(|errors| Failure::listed(&errors))?;
+    for way in tunnels.ways(&config) {
+        info!(target: "tmkms::tunnel", "{way}");
+    }
+    let names = tunnels.has_names();
+    let tunnels = tunnels.prepare()?;
     hardening::after_keys();
     let socket = status_socket(&config);
     // Before any thread is started: each inherits it.
-    restrict(&signer.nodes, &tunnels, socket.as_ref(), args.no_sandbox);
+    restrict(&signer.nodes, names, socket.as_ref(), args.no_sandbox);
     let shutdown = Shutdown::default();
     let signals = on_signals(&shutdown)?;
     info!(target: "tmkms::commands::start", "tmkms {} starting up...", env!("CARGO_PKG_VERSION"));
-    let tunnels = Arc::new(
-        tunnels
-            .start()
-            .map_err(|error| Failure::new(error.to_string()))?,
-    );
+    let tunnels = Arc::new(tunnels.start()?);
     for node in &mut signer.nodes {
         node.tunnels = Arc::clone(&tunnels);
     }
-    let _status = socket.and_then(|socket| answer(socket, &signer.nodes));
+    let _status = socket.and_then(|socket| answer(socket, source(&signer.nodes, &tunnels)));
     let outcome = serve(signer.nodes, &shutdown);
     signals.close();
     outcome
@@ -56,25 +57,43 @@ pub(super) fn run(args: &StartArgs) -> Outcome {
 
 /// The socket for `tmkms status`. Where there cannot be one, signing goes on without.
 fn status_socket(config: &Config) -> Option<Socket> {
-    let path = config.status_socket()?;
-    Socket::bind(&path)
+    listen(&config.status_socket()?)
+}
+
+/// Takes a path for the status. Where that cannot be, the work goes on without.
+pub(super) fn listen(path: &Path) -> Option<Socket> {
+    Socket::bind(path)
         .inspect_err(|error| warn!(target: "tmkms::status", "no status: {error}"))
         .ok()
 }
 
-fn answer(socket: Socket, nodes: &[Node]) -> Option<Server> {
-    Server::start(socket, Source::of(nodes))
+fn source(nodes: &[Node], tunnels: &Arc<Running>) -> Source {
+    let mut source = Source::of(nodes);
+    tunnels
+        .sources()
+        .for_each(|tunnel| source.add_tunnel(tunnel));
+    source
+}
+
+/// Answers on a socket. Where that cannot be, the work goes on without.
+pub(super) fn answer(socket: Socket, source: Source) -> Option<Server> {
+    Server::start(socket, source)
         .inspect_err(|error| warn!(target: "tmkms::status", "no status: {error}"))
         .ok()
 }
 
 /// Keeps what dialling these nodes and answering on this socket takes, and tells what that is.
-fn restrict(nodes: &[Node], tunnels: &Tunnels, socket: Option<&Socket>, no_sandbox: bool) {
+fn restrict(nodes: &[Node], names: bool, socket: Option<&Socket>, no_sandbox: bool) {
+    let mut needs = Needs::of(nodes);
+    needs.names |= names;
+    keep(needs, socket, no_sandbox);
+}
+
+/// Keeps what is needed and what answering on a socket takes, and tells what that is.
+pub(super) fn keep(mut needs: Needs, socket: Option<&Socket>, no_sandbox: bool) {
     if no_sandbox {
         return sandbox::tell_off();
     }
-    let mut needs = Needs::of(nodes);
-    needs.names |= tunnels.has_names();
     if let Some(socket) = socket {
         needs.accept = true;
         needs

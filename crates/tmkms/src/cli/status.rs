@@ -19,14 +19,7 @@ const NOT_CONNECTED: u8 = 3;
 
 /// Prints the status. The exit code says whether the signer does its work.
 pub(super) fn run(args: &StatusArgs, out: &mut dyn Write) -> Outcome {
-    let config = config::load(&args.config.path)?;
-    let socket = config.status_socket().ok_or_else(|| {
-        Failure::new(format!(
-            "{} says [status] socket = \"off\": without a socket the signer cannot be \
-             asked. Remove that line and restart the signer",
-            config.file.display()
-        ))
-    })?;
+    let socket = config::status_socket(&args.config.path)?;
     let colour = if wants_colour(&io::stdout()) {
         Colour::On
     } else {

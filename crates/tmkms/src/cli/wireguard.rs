@@ -1,4 +1,4 @@
-//! `tmkms wireguard genkey | pubkey | genpsk | pair`.
+//! `tmkms wireguard genkey | pubkey | genpsk | pair`; `show` stands beside it.
 
 use std::fs;
 use std::io::{self, Read as _, Write};
@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::args_tunnel::{PairArgs, WireguardCommand};
 use super::failure::quoted;
-use super::{Failure, Outcome};
+use super::{Failure, Outcome, wireguard_show};
 
 /// Seconds between packets that keep the signer's NAT open, as the guide has it.
 const KEEPALIVE_S: u16 = 25;
@@ -29,6 +29,7 @@ pub(super) fn run(command: &WireguardCommand, out: &mut dyn Write) -> Outcome {
         }
         WireguardCommand::Pubkey => pubkey(out),
         WireguardCommand::Pair(args) => pair(args, out),
+        WireguardCommand::Show(args) => wireguard_show::run(args, out),
     }
 }
 

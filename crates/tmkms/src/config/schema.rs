@@ -315,6 +315,11 @@ pub const GATEWAY: Schema = Schema {
             expects: "a list of tables, each written [[forward]]",
             example: "[[forward]]",
         },
+        Field {
+            name: "status",
+            expects: "a table, written [status]",
+            example: "[status]",
+        },
     ],
 };
 

@@ -33,6 +33,9 @@ pub struct Document {
     pub nodes: Vec<Node>,
     /// The tunnels in the process.
     pub tunnels: Vec<Tunnel>,
+    /// What a gateway forwards.
+    #[serde(default)]
+    pub forwards: Vec<Forward>,
 }
 
 /// Whether a signer does its work.
@@ -188,6 +191,9 @@ pub struct Node {
     pub for_s: u64,
     /// How often it was dialled since it was connected last.
     pub tries: u64,
+    /// The name of the tunnel that the last connection was inside of.
+    #[serde(default)]
+    pub tunnel: Option<String>,
     /// What went wrong last, also when it is mended.
     pub trouble: Option<Trouble>,
 }
@@ -234,6 +240,9 @@ pub struct Tunnel {
     pub mtu: Option<u16>,
     /// The other ends.
     pub peers: Vec<TunnelPeer>,
+    /// Datagrams that were dropped because they were of nobody who is known.
+    #[serde(default)]
+    pub unknown_datagrams: u64,
 }
 
 /// Another end of a tunnel.
@@ -257,6 +266,41 @@ pub struct TunnelPeer {
     pub persistent_keepalive_s: Option<u16>,
     /// What went wrong last, also when it is mended.
     pub trouble: Option<Trouble>,
+}
+
+/// A port of a gateway, and the node behind it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Forward {
+    /// The port inside the tunnel.
+    pub listen: u16,
+    /// The node: `HOST:PORT`.
+    pub upstream: String,
+    /// Who may connect: addresses and networks inside the tunnel.
+    pub allowed: Vec<String>,
+    /// What it does.
+    pub state: ForwardState,
+    /// The signer that is connected to the node.
+    pub signer: Option<String>,
+    /// Why a signer waits, while one does.
+    pub why: Option<String>,
+    /// How many connections there were to the node, each for a signer.
+    pub sessions: u64,
+    /// How many attempts were refused because the node did not listen.
+    pub refused: u64,
+    /// How many attempts came from addresses that are not allowed.
+    pub strangers: u64,
+}
+
+/// What a port of a gateway does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ForwardState {
+    /// No signer wants a connection.
+    Idle,
+    /// A signer waits for the node to listen.
+    Holding,
+    /// A signer is connected to the node.
+    Forwarding,
 }
 
 impl Verdict {
@@ -304,6 +348,7 @@ mod tests {
             state,
             for_s: 0,
             tries: 0,
+            tunnel: None,
             trouble: None,
         }
     }

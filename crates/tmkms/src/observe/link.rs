@@ -2,7 +2,7 @@
 //!
 //! Invariant: as in [`record`](super::record), nothing here waits for I/O.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::document;
@@ -18,6 +18,8 @@ struct Link {
     /// Since when it is connected, or is not.
     since: Instant,
     tries: u64,
+    /// The tunnel that the connection was inside of last.
+    tunnel: Option<Arc<str>>,
     contradicted: Option<&'static str>,
     trouble: Option<Seen>,
 }
@@ -37,6 +39,7 @@ impl Default for NodeRecord {
             state: document::NodeState::Dialling,
             since: Instant::now(),
             tries: 0,
+            tunnel: None,
             contradicted: None,
             trouble: None,
         }))
@@ -51,12 +54,13 @@ impl NodeRecord {
         link.tries = link.tries.saturating_add(1);
     }
 
-    /// The connection stands.
-    pub fn connected(&self) {
+    /// The connection stands, inside a tunnel or not.
+    pub fn connected(&self, tunnel: Option<Arc<str>>) {
         let mut link = self.link();
         link.state = document::NodeState::Connected;
         link.since = Instant::now();
         link.tries = 0;
+        link.tunnel = tunnel;
         link.contradicted = None;
     }
 
@@ -112,6 +116,7 @@ impl NodeRecord {
             state: link.state,
             for_s: age(link.since),
             tries: link.tries,
+            tunnel: link.tunnel.as_ref().map(ToString::to_string),
             trouble,
         }
     }
@@ -158,7 +163,7 @@ mod tests {
         let (same, later, since) = fail();
         assert!(same == first && later > first && since == start);
         assert_eq!(told().tries, 2);
-        record.connected();
+        record.connected(None);
         assert_eq!(
             (told().state, told().tries),
             (document::NodeState::Connected, 0)

@@ -27,13 +27,13 @@ const BACKLOG: i32 = 8;
 #[derive(Debug, thiserror::Error)]
 pub enum SocketError {
     /// Somebody has it.
-    #[error("another process listens on {}: give this one a socket of its own, [status] socket = \"PATH\" in tmkms.toml", .0.display())]
+    #[error("another process listens on {}: give this one a socket of its own, [status] socket = \"PATH\" in the configuration", .0.display())]
     InUse(PathBuf),
     /// There is something else.
-    #[error("{} is not a socket and is left as it is: move it away, or name another path, [status] socket = \"PATH\" in tmkms.toml", .0.display())]
+    #[error("{} is not a socket and is left as it is: move it away, or name another path, [status] socket = \"PATH\" in the configuration", .0.display())]
     NotASocket(PathBuf),
     /// The system refuses.
-    #[error("cannot listen on {}: {source}; name a path in a directory that can be written and takes sockets, [status] socket = \"PATH\" in tmkms.toml", .path.display())]
+    #[error("cannot listen on {}: {source}; name a path in a directory that can be written and takes sockets, [status] socket = \"PATH\" in the configuration", .path.display())]
     Io {
         /// The path.
         path: PathBuf,
@@ -265,7 +265,7 @@ mod tests {
             error.to_string(),
             format!(
                 "another process listens on {}: give this one a socket of its own, [status] \
-                 socket = \"PATH\" in tmkms.toml",
+                 socket = \"PATH\" in the configuration",
                 path.display()
             )
         );

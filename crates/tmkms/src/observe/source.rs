@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use super::document::{Document, FORMAT, Tunnel, Verdict};
+use super::document::{Document, FORMAT, Forward, Tunnel, Verdict};
 use super::link::{NodeName, NodeRecord};
 use crate::date::utc_date;
 use crate::session::Node;
@@ -13,12 +13,16 @@ use crate::signer::Chain;
 /// Tells of a tunnel; must not block.
 pub type TunnelSource = Box<dyn Fn() -> Tunnel + Send + Sync>;
 
+/// Tells of a gateway's ports; must not block.
+pub type ForwardSource = Box<dyn Fn() -> Vec<Forward> + Send + Sync>;
+
 /// All that a process tells of.
 pub struct Source {
     started: (SystemTime, Instant),
     chains: Vec<Arc<Chain>>,
     nodes: Vec<(NodeName, Arc<NodeRecord>)>,
     tunnels: Vec<TunnelSource>,
+    forwards: Option<ForwardSource>,
 }
 
 impl Default for Source {
@@ -29,6 +33,7 @@ impl Default for Source {
             chains: Vec::new(),
             nodes: Vec::new(),
             tunnels: Vec::new(),
+            forwards: None,
         }
     }
 }
@@ -63,6 +68,11 @@ impl Source {
         self.tunnels.push(tunnel);
     }
 
+    /// Tells of a gateway's ports too.
+    pub fn set_forwards(&mut self, forwards: ForwardSource) {
+        self.forwards = Some(forwards);
+    }
+
     /// What there is to tell now.
     #[must_use]
     pub fn document(&self) -> Document {
@@ -89,6 +99,7 @@ impl Source {
             chains,
             nodes,
             tunnels: self.tunnels.iter().map(|tunnel| tunnel()).collect(),
+            forwards: self.forwards.as_ref().map_or_else(Vec::new, |all| all()),
         }
     }
 }

@@ -112,7 +112,7 @@ impl Told {
     }
 
     fn tell_connected(&mut self, node: &Node) {
-        node.record.connected();
+        node.record.connected(self.tunnel.clone());
         log::connected(node, self.tunnel.as_deref());
         *self = Self {
             tunnel: self.tunnel.take(),

@@ -8,6 +8,7 @@
 
 mod error;
 mod running;
+mod told;
 mod tunnel;
 
 use std::net::IpAddr;
@@ -17,7 +18,7 @@ use diagnostics::Located;
 use keys::FilePermissions;
 
 pub use self::error::TunnelError;
-pub use self::running::{Inside, NotUp, Running, Up};
+pub use self::running::{Inside, NotUp, Prepared, PreparedOne, Running, Up};
 pub use self::tunnel::Tunnel;
 use crate::config::{Config, Endpoint, Validator};
 
@@ -110,13 +111,17 @@ impl Tunnels {
             let file = tunnel.file.display();
             lines.extend(tunnel.ignored.iter().map(|one| format!("{file}: {one}")));
         }
-        if !self.is_empty() {
-            let nodes = config.validators.iter();
-            lines.extend(
-                nodes.map(|node| format!("node {}: {}", node.endpoint, self.tell_way(node))),
-            );
-        }
+        lines.extend(self.ways(config));
         lines
+    }
+
+    /// How each node is dialled, a line for each. Nothing if there is no tunnel.
+    #[must_use]
+    pub fn ways(&self, config: &Config) -> Vec<String> {
+        let nodes = config.validators.iter().filter(|_| !self.is_empty());
+        nodes
+            .map(|node| format!("node {}: {}", node.endpoint, self.tell_way(node)))
+            .collect()
     }
 
     fn tell_way(&self, node: &Validator) -> String {

@@ -1,5 +1,6 @@
 //! Tunnels that are up, and the streams inside them.
 
+use std::borrow::Cow;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr};
 use std::sync::Arc;
@@ -38,50 +39,107 @@ pub struct Up {
     pub tunnel: tunnel::Tunnel,
 }
 
+/// Tunnels with their keys in memory and their ports taken, which do nothing yet.
+pub struct Prepared(Vec<PreparedOne>);
+
+/// One of them.
+pub struct PreparedOne {
+    configured: Tunnel,
+    prepared: tunnel::Prepared,
+}
+
 impl Tunnels {
-    /// Brings all up, or none.
+    /// Prepares all, or none. Before the sandbox goes on, and before memory is locked.
     ///
     /// # Errors
     /// [`NotUp`], for the first that cannot be.
-    pub fn start(self) -> Result<Running, NotUp> {
-        let mut running = Running::default();
-        for configured in self.0 {
-            running.0.push(start(configured)?);
-        }
-        Ok(running)
+    pub fn prepare(self) -> Result<Prepared, NotUp> {
+        let all = self.0.into_iter().map(Tunnel::prepare);
+        Ok(Prepared(all.collect::<Result<_, _>>()?))
     }
 
     /// Whether an endpoint has a name that must be looked up.
     #[must_use]
     pub fn has_names(&self) -> bool {
-        let peers = self.iter().flat_map(|tunnel| &tunnel.spec.peers);
-        let mut endpoints = peers.filter_map(|peer| peer.endpoint.as_ref());
-        endpoints.any(|endpoint| matches!(endpoint.host, Host::Name(_)))
+        self.iter().any(Tunnel::has_names)
     }
 }
 
-fn start(configured: Tunnel) -> Result<Up, NotUp> {
-    let name: Arc<str> = configured
-        .file
-        .file_stem()
-        .map_or_else(|| "tunnel".into(), |stem| stem.to_string_lossy())
-        .into();
-    let options = Options {
-        name: name.to_string(),
-    };
-    let tunnel = tunnel::Tunnel::start(&configured.spec, &options).map_err(|source| NotUp {
-        file: configured.file.display().to_string(),
-        source,
-    })?;
-    info!(
-        target: "tmkms::tunnel",
-        "{} is up, on UDP port {}", configured.describe(), tunnel.port()
-    );
-    Ok(Up {
-        name,
-        configured,
-        tunnel,
-    })
+impl Prepared {
+    /// Starts all, or none.
+    ///
+    /// # Errors
+    /// [`NotUp`], for the first that cannot be.
+    pub fn start(self) -> Result<Running, NotUp> {
+        let all = self.0.into_iter().map(PreparedOne::start);
+        Ok(Running(all.collect::<Result<_, _>>()?))
+    }
+}
+
+impl Tunnel {
+    /// Its name: that of its file, without the ending.
+    fn name(&self) -> Cow<'_, str> {
+        let stem = self.file.file_stem();
+        stem.map_or("tunnel".into(), |stem| stem.to_string_lossy())
+    }
+
+    /// Whether an endpoint has a name that must be looked up.
+    #[must_use]
+    pub fn has_names(&self) -> bool {
+        let endpoints = self.spec.peers.iter().filter_map(|it| it.endpoint.as_ref());
+        let mut hosts = endpoints.map(|endpoint| &endpoint.host);
+        hosts.any(|host| matches!(host, Host::Name(_)))
+    }
+
+    /// Takes the port and reads the keys.
+    ///
+    /// # Errors
+    /// [`NotUp`], and nothing is left behind.
+    pub fn prepare(self) -> Result<PreparedOne, NotUp> {
+        let options = Options {
+            name: self.name().into_owned(),
+        };
+        let prepared = tunnel::Tunnel::prepare(&self.spec, &options);
+        let prepared = prepared.map_err(|source| self.not_up(source))?;
+        Ok(PreparedOne {
+            configured: self,
+            prepared,
+        })
+    }
+
+    fn not_up(&self, source: StartError) -> NotUp {
+        NotUp {
+            file: self.file.display().to_string(),
+            source,
+        }
+    }
+}
+
+impl PreparedOne {
+    /// What its file says.
+    #[must_use]
+    pub fn configured(&self) -> &Tunnel {
+        &self.configured
+    }
+
+    /// Lets it run.
+    ///
+    /// # Errors
+    /// [`NotUp`], when the system has no thread to give.
+    pub fn start(self) -> Result<Up, NotUp> {
+        let configured = self.configured;
+        let tunnel = self.prepared.start();
+        let tunnel = tunnel.map_err(|source| configured.not_up(source))?;
+        info!(
+            target: "tmkms::tunnel",
+            "{} is up, on UDP port {}", configured.describe(), tunnel.port()
+        );
+        Ok(Up {
+            name: configured.name().into(),
+            configured,
+            tunnel,
+        })
+    }
 }
 
 impl Running {

@@ -61,6 +61,33 @@ fn it_signs_as_many_heights_as_asked() {
 }
 
 #[test]
+fn through_a_tunnel_it_signs_the_same_without_rights() {
+    let home = Home::new();
+    let Some(unprivileged) = home.unprivileged() else {
+        return;
+    };
+    let before = format!("cd / && {unprivileged}");
+    let done = demo(&home, &before, "--heights 3 --tunnel");
+    assert_eq!(
+        (done.code, done.stderr.as_str()),
+        (0, ""),
+        "{}",
+        done.stdout
+    );
+    assert!(done.stdout.contains("\n12 signatures, all verified."));
+    let of_signer = "[demo-1@tcp://10.200.0.1:26659] signed Precommit:";
+    assert!(done.stdout.contains(of_signer), "{}", done.stdout);
+    for told in [
+        "port 26659: 10.200.0.2:",
+        " is connected to the node",
+        "inside the tunnel wg0",
+        "All of it went through WireGuard",
+    ] {
+        assert!(done.stdout.contains(told), "{told} in {}", done.stdout);
+    }
+}
+
+#[test]
 fn it_needs_neither_rights_nor_a_home() {
     let home = Home::new();
     let Some(unprivileged) = home.unprivileged() else {

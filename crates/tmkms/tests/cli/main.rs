@@ -16,6 +16,7 @@
 
 mod config_check;
 mod demo;
+mod gateway;
 mod hardening;
 mod help;
 mod home;

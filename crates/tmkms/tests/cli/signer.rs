@@ -21,23 +21,34 @@ pub(crate) const CHAIN: &str = "testnet-1";
 pub(crate) struct Signer<'a> {
     home: &'a Home,
     child: Child,
+    /// Its output is in files with this name.
+    name: &'static str,
 }
 
 impl<'a> Signer<'a> {
     /// `tmkms start -c kms/tmkms.toml` with more arguments.
     pub(crate) fn start(home: &'a Home, more: &[&str]) -> Self {
+        let arguments = [&["start", "-c", "kms/tmkms.toml"], more].concat();
+        Self::run(home, "signer", &arguments)
+    }
+
+    /// Any command that runs until it is stopped, with output in files of this name.
+    pub(crate) fn run(home: &'a Home, name: &'static str, arguments: &[&str]) -> Self {
+        let file = |ending: &str| File::create(home.path(&format!("{name}.{ending}"))).unwrap();
         let mut command = Command::new(TMKMS);
-        command.args(["start", "-c", "kms/tmkms.toml"]).args(more);
-        home.prepare(&mut command)
-            .stdout(File::create(home.path("signer.out")).unwrap())
-            .stderr(File::create(home.path("signer.err")).unwrap());
-        Self::spawn(home, &mut command)
+        home.prepare(command.args(arguments))
+            .stdout(file("out"))
+            .stderr(file("err"));
+        let mut running = Self::spawn(home, &mut command);
+        running.name = name;
+        running
     }
 
     /// Any command, with whatever output it has.
     pub(crate) fn spawn(home: &'a Home, command: &mut Command) -> Self {
         let child = command.stdin(Stdio::null()).spawn().expect("the signer");
-        Self { home, child }
+        let name = "signer";
+        Self { home, child, name }
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -47,7 +58,7 @@ impl<'a> Signer<'a> {
     /// Waits until a text is in the log.
     pub(crate) fn wait_for(&mut self, text: &str) {
         let deadline = Instant::now() + PATIENCE;
-        while !self.home.read("signer.out").contains(text) {
+        while !self.home.read(&format!("{}.out", self.name)).contains(text) {
             let ended = self.child.try_wait().unwrap();
             assert!(ended.is_none(), "ended early:\n{}", self.output());
             assert!(
@@ -64,11 +75,14 @@ impl<'a> Signer<'a> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
-                let read = |name| std::fs::read_to_string(self.home.path(name)).unwrap_or_default();
+                let read = |ending| {
+                    let file = self.home.path(&format!("{}.{ending}", self.name));
+                    std::fs::read_to_string(file).unwrap_or_default()
+                };
                 return Done {
                     code: status.code().unwrap_or(-1),
-                    stdout: read("signer.out"),
-                    stderr: read("signer.err"),
+                    stdout: read("out"),
+                    stderr: read("err"),
                 };
             }
             assert!(Instant::now() < deadline, "no end:\n{}", self.output());
@@ -85,7 +99,7 @@ impl<'a> Signer<'a> {
 
     fn output(&self) -> String {
         self.home
-            .sh("cat signer.out signer.err 2>/dev/null; true")
+            .sh(&format!("cat {0}.out {0}.err 2>/dev/null; true", self.name))
             .stdout
     }
 }

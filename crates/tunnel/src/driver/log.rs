@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 
 use crate::engine::Event;
 
+/// Where the log says that it comes from.
+const TARGET: &str = "tmkms::tunnel";
+
 /// How long the same text is not repeated.
 const QUIET: Duration = Duration::from_secs(10);
 
@@ -30,8 +33,10 @@ struct Said {
 impl Log {
     pub(super) fn event(&mut self, now: Instant, event: &Event) {
         let text = event.to_string();
-        if let Some(line) = self.line(now, &text) {
-            tracing::info!("{line}");
+        match self.line(now, &text) {
+            Some(line) if event.is_trouble() => tracing::warn!(target: TARGET, "{line}"),
+            Some(line) => tracing::info!(target: TARGET, "{line}"),
+            None => {}
         }
     }
 

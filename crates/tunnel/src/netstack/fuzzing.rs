@@ -107,7 +107,7 @@ impl World {
             ack_number: (kind % 8 > 1).then_some(TcpSeqNumber(acknowledged)),
             window_len: u16::from(a) * 200,
             window_scale: None,
-            max_seg_size: (kind % 2 == 0).then_some(u16::from(b) * 8),
+            max_seg_size: kind.is_multiple_of(2).then_some(u16::from(b) * 8),
             sack_permitted: false,
             sack_ranges: [None; 3],
             timestamp: None,

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use crate::observe::document::{
-    Chain, ChainState, Document, LastSigned, Latency, Node, NodeState, Percentiles, Trouble,
-    Tunnel, TunnelPeer, Verdict,
+    Chain, ChainState, Document, Forward, ForwardState, LastSigned, Latency, Node, NodeState,
+    Percentiles, Trouble, Tunnel, TunnelPeer, Verdict,
 };
 
 /// Whether escape codes may be in the text.
@@ -59,6 +59,10 @@ pub(in crate::cli) fn render(document: &Document, colour: Colour) -> String {
         text.push('\n');
         text.push_str(&tunnel(one, colour));
     }
+    for one in &document.forwards {
+        text.push('\n');
+        text.push_str(&forward(one, colour));
+    }
     text
 }
 
@@ -107,7 +111,12 @@ fn node_rows(rows: &mut Rows, node: &Node, colour: Colour) {
     let time = duration(node.for_s);
     let state = match node.state {
         NodeState::Connected => {
-            format!("{} for {time}", colour.paint(Tone::Good, "connected"))
+            let way = node
+                .tunnel
+                .as_ref()
+                .map(|it| format!(", inside the tunnel {it}"));
+            let connected = colour.paint(Tone::Good, "connected");
+            format!("{connected} for {time}{}", way.unwrap_or_default())
         }
         NodeState::Dialling | NodeState::Waiting => format!(
             "{} for {time}, {}",
@@ -210,9 +219,49 @@ pub(in crate::cli) fn tunnel(tunnel: &Tunnel, colour: Colour) -> String {
     if let Some(mtu) = tunnel.mtu {
         rows.add("MTU", mtu.to_string());
     }
+    if tunnel.unknown_datagrams > 0 {
+        let count = tunnel.unknown_datagrams;
+        rows.add(
+            "dropped",
+            counted(
+                count,
+                "datagram of nobody known",
+                "datagrams of nobody known",
+            ),
+        );
+    }
     for one in &tunnel.peers {
         peer(&mut rows, one, colour);
     }
+    rows.0
+}
+
+/// A port of a gateway.
+pub(in crate::cli) fn forward(forward: &Forward, colour: Colour) -> String {
+    let state = match forward.state {
+        ForwardState::Idle => colour.paint(Tone::Unsure, "no signer"),
+        ForwardState::Holding => colour.paint(Tone::Bad, "a signer waits for the node"),
+        ForwardState::Forwarding => colour.paint(Tone::Good, "connected"),
+    };
+    let mut rows = Rows(format!("port {}: {state}\n", forward.listen));
+    rows.add("node", &forward.upstream);
+    if let Some(signer) = &forward.signer {
+        rows.add("signer", signer);
+    }
+    if let Some(why) = &forward.why {
+        rows.add("because", why);
+    }
+    rows.add("allowed", forward.allowed.join(", "));
+    let counts = [
+        (forward.sessions, "connection", "connections"),
+        (
+            forward.refused,
+            "refused for the node",
+            "refused for the node",
+        ),
+        (forward.strangers, "of strangers", "of strangers"),
+    ];
+    rows.add("attempts", listed(counts));
     rows.0
 }
 

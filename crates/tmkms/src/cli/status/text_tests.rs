@@ -66,12 +66,14 @@ fn document() -> Document {
         state,
         for_s,
         tries,
+        tunnel: None,
         trouble,
     };
     let nodes = vec![
         node("tcp://a:26659", NodeState::Connected, 11_520, 0, None),
         Node {
             contradicted: Some("it sends vote extensions".to_owned()),
+            tunnel: Some("wg0".to_owned()),
             ..node(
                 "tcp://b:26659",
                 NodeState::Connected,
@@ -93,6 +95,7 @@ fn document() -> Document {
         chains: vec![chain],
         nodes,
         tunnels: Vec::new(),
+        forwards: Vec::new(),
     }
 }
 
@@ -103,7 +106,7 @@ can sign: tmkms 0.1.0, process 7, running for 3 d 3 h
 
 chain testnet-1: ready
   node         tcp://a:26659: connected for 3 h 12 min
-  node         tcp://b:26659: connected for 60 s
+  node         tcp://b:26659: connected for 60 s, inside the tunnel wg0
                not v0.34, as protocol_version says: it sends vote extensions
                1 s ago: connection refused
   node         tcp://c:26659: not connected for 3 min, 1 try
@@ -228,6 +231,7 @@ fn tunnel_to_the_letter() {
         listen_port: Some(51_820),
         addresses: vec!["10.200.0.2/32".to_owned()],
         mtu: Some(1_420),
+        unknown_datagrams: 12,
         peers: vec![
             TunnelPeer {
                 public_key: "THEIRS=".to_owned(),
@@ -252,6 +256,7 @@ tunnel wg0
   UDP port     51820
   addresses    10.200.0.2/32
   MTU          1420
+  dropped      12 datagrams of nobody known
   peer         THEIRS=
     endpoint   203.0.113.1:51820
     allowed    10.200.0.1/32, fd00::1/128
@@ -267,4 +272,53 @@ tunnel wg0
 ";
     let found = tunnel(&told, Colour::Off);
     assert_eq!(found, expected);
+}
+
+#[test]
+fn forwards_to_the_letter() {
+    let idle = Forward {
+        listen: 26_659,
+        upstream: "sekai.local:26659".to_owned(),
+        allowed: vec!["10.200.0.2/32".to_owned()],
+        state: ForwardState::Idle,
+        signer: None,
+        why: None,
+        sessions: 0,
+        refused: 0,
+        strangers: 0,
+    };
+    let expected = "\
+port 26659: no signer
+  node         sekai.local:26659
+  allowed      10.200.0.2/32
+  attempts     none
+";
+    assert_eq!(forward(&idle, Colour::Off), expected);
+    let holding = Forward {
+        state: ForwardState::Holding,
+        why: Some("sekai.local:26659: connection refused".to_owned()),
+        sessions: 2,
+        refused: 7,
+        strangers: 1,
+        ..idle.clone()
+    };
+    let expected = "\
+port 26659: a signer waits for the node
+  node         sekai.local:26659
+  because      sekai.local:26659: connection refused
+  allowed      10.200.0.2/32
+  attempts     2 connections, 7 refused for the node, 1 of strangers
+";
+    assert_eq!(forward(&holding, Colour::Off), expected);
+    let forwarding = Forward {
+        state: ForwardState::Forwarding,
+        signer: Some("10.200.0.2:50000".to_owned()),
+        ..idle
+    };
+    let text = forward(&forwarding, Colour::Off);
+    assert!(text.starts_with("port 26659: connected\n"), "{text}");
+    assert!(
+        text.contains("\n  signer       10.200.0.2:50000\n"),
+        "{text}"
+    );
 }

@@ -27,6 +27,7 @@ use ipnet::IpNet;
 use tunnel::Spec;
 
 use super::address::{Address, AddressError, TcpAddress};
+use super::status::StatusSocket;
 use super::{Error, FileError, document, file};
 
 /// The port of `listen` where none is given, inside the tunnel.
@@ -42,6 +43,8 @@ pub struct Gateway {
     pub wireguard: PathBuf,
     /// `[[forward]]`: at least one.
     pub forwards: Vec<Forward>,
+    /// `[status]`: where the running gateway tells what it does.
+    pub status: StatusSocket,
 }
 
 /// A port inside the tunnel, and the node behind it.
@@ -195,6 +198,21 @@ impl Gateway {
         Ok((gateway, warnings))
     }
 
+    /// Where the status socket is, unless it is off: without `socket`, in a directory beside the
+    /// tunnel's file, with its name and `.run` behind it.
+    #[must_use]
+    pub fn status_socket(&self) -> Option<PathBuf> {
+        match &self.status {
+            StatusSocket::Off => None,
+            StatusSocket::At(path) => Some(path.clone()),
+            StatusSocket::Default => {
+                let mut directory = self.wireguard.clone().into_os_string();
+                directory.push(".run");
+                Some(PathBuf::from(directory).join("status.sock"))
+            }
+        }
+    }
+
     /// What the flags say; one forward with the defaults if they name none.
     ///
     /// # Errors
@@ -216,6 +234,7 @@ impl Gateway {
         Ok(Self {
             wireguard,
             forwards,
+            status: StatusSocket::default(),
         })
     }
 }

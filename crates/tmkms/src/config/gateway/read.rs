@@ -9,9 +9,9 @@ use toml::Spanned;
 use toml::de::DeTable;
 
 use super::{DEFAULT_UPSTREAM, Forward, Gateway, TWO_SIGNERS, Upstream, network};
-use crate::config::schema::{FORWARD, GATEWAY};
+use crate::config::schema::{FORWARD, GATEWAY, STATUS};
 use crate::config::section::{Context, Marked, Section, Wrong};
-use crate::config::wireguard;
+use crate::config::{status, wireguard};
 
 /// What could be read of a `[[forward]]`. What it leaves out has the place of its header.
 struct ForwardDraft {
@@ -31,6 +31,7 @@ pub(super) fn read<'a>(cx: &'a Context<'a>, tree: &'a DeTable<'a>) -> Option<Gat
         .collect();
     ports_twice(cx, &drafts);
     nodes_twice(cx, &drafts);
+    let status = root.table("status", &STATUS);
     let finished: Option<Vec<_>> = drafts.into_iter().map(ForwardDraft::finish).collect();
     let mut forwards = finished?;
     if forwards.is_empty() {
@@ -39,6 +40,7 @@ pub(super) fn read<'a>(cx: &'a Context<'a>, tree: &'a DeTable<'a>) -> Option<Gat
     Some(Gateway {
         wireguard: tunnels.paths.into_iter().next()?.into_inner(),
         forwards,
+        status: status.as_ref().map_or_else(Default::default, status::read),
     })
 }
 

@@ -142,6 +142,9 @@ fn a_large_segment_that_is_sent_again_and_again_has_the_path_measured() {
 fn what_the_network_says_of_sizes_is_measured_and_not_believed() {
     let mut world = pair();
     world.send(1, &syn(1, 0, 1380));
+    world.send(0, &segment(0, 1, 1, 44));
+    world.run(500 * MS);
+    world.send(0, &segment(0, 1, 1, 44));
     world.run(5 * S);
     let say = |world: &mut World, bytes| {
         let (now, node) = (world.now(), &mut world.nodes[1]);
@@ -149,6 +152,7 @@ fn what_the_network_says_of_sizes_is_measured_and_not_believed() {
         node.engine
             .unreachable(now, address(0), why, &mut node.said);
         world.send(1, &segment(1, 0, 1, 100));
+        world.send(0, &segment(0, 1, 1, 44));
         world.run(2 * S);
         mtus(world)[1]
     };
