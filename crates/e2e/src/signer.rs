@@ -68,10 +68,17 @@ impl Signer {
 
     /// The same, with variables of the environment.
     pub fn start_with(&mut self, machine: &Namespace, variables: &[(&str, &str)]) {
-        let mut command = machine.command_of_nobody(&self.binary);
+        // By env(1), so that they are those of nobody's process and not of what starts it: a library
+        // that is loaded there too would make files that belong to root.
+        let mut command = machine.command_of_nobody(Path::new("/usr/bin/env"));
+        command.args(
+            variables
+                .iter()
+                .map(|(name, value)| format!("{name}={value}")),
+        );
+        command.arg(&self.binary);
         command.arg("start").arg("-c").arg(&self.config);
         command.env("XDG_RUNTIME_DIR", self.config.with_file_name("run"));
-        command.envs(variables.iter().copied());
         self.process = Some(Process::start("signer", &mut command, &self.log));
     }
 
