@@ -341,7 +341,7 @@ fn tunnel_strangers() -> Outcome<Seeds> {
     for (message, len) in [(1, 148), (2, 92), (3, 64), (4, 32)] {
         let mut bytes = vec![0; usize::from(len)];
         bytes[0] = message;
-        seeds.push([&[0, 1, len], &bytes[..]].concat());
+        seeds.push([&[0, 1, len][..], &bytes].concat());
     }
     Ok(seeds)
 }
