@@ -52,10 +52,10 @@ fn finds_what_was_committed_last(shelf: &impl Shelf) {
 /// More commits than any fixed room has places for, with starts in between.
 fn finds_each_commit_of_a_long_life(shelf: &impl Shelf) {
     let mut height = 1;
-    for life in 0..20 {
+    for heights in (1..60).step_by(3) {
         let (mut store, _) = open(shelf);
         let mut last = None;
-        for _ in 0..=life * 3 {
+        for _ in 0..heights {
             for message in messages(height) {
                 store.commit(&message).unwrap();
                 last = Some(message);

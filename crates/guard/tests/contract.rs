@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use guard::contract::{Shelf, check};
 use guard::{Knowledge, Mark, Store, StoreError};
-use privval::{Canonical, ChainId, Step};
+use privval::{Canonical, ChainId, Height, Step, Timestamp};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fault {
@@ -25,6 +25,12 @@ enum Fault {
     KeepsPlacesOnly,
     /// A vote for nil comes back as none.
     LosesNil,
+    /// A proposal comes back as none.
+    LosesProposals,
+    /// A proof-of-lock round below zero comes back as zero.
+    LosesSigns,
+    /// The height comes back in one byte.
+    CutsHeights,
     /// The timestamp comes back in whole seconds.
     RoundsTime,
     /// After many starts without a commit the mark is gone.
@@ -65,6 +71,9 @@ impl Memory {
         if self.fault == Fault::LosesNil {
             kept.retain(|message| message.block_id().is_some());
         }
+        if self.fault == Fault::LosesProposals {
+            kept.retain(|message| matches!(message, Canonical::Vote(_)));
+        }
         match kept.pop() {
             None if self.fault == Fault::Invents => Knowledge::Mark(Mark::Floor {
                 hrs: first_place(),
@@ -76,14 +85,29 @@ impl Memory {
                 block_id: message.block_id().copied(),
             }),
             Some(mut message) => {
-                if self.fault == Fault::RoundsTime {
-                    match &mut message {
-                        Canonical::Vote(vote) => vote.timestamp.nanos = 0,
-                        Canonical::Proposal(proposal) => proposal.timestamp.nanos = 0,
+                match &mut message {
+                    Canonical::Vote(vote) => {
+                        self.spoil(&mut vote.height, &mut vote.timestamp);
+                    }
+                    Canonical::Proposal(proposal) => {
+                        self.spoil(&mut proposal.height, &mut proposal.timestamp);
+                        if self.fault == Fault::LosesSigns {
+                            proposal.pol_round = proposal.pol_round.max(0);
+                        }
                     }
                 }
                 Knowledge::Mark(Mark::Signed(message))
             }
+        }
+    }
+}
+
+impl Memory {
+    fn spoil(&self, height: &mut Height, timestamp: &mut Timestamp) {
+        match self.fault {
+            Fault::RoundsTime => timestamp.nanos = 0,
+            Fault::CutsHeights => *height = (height.value() & 0xff).try_into().unwrap(),
+            _ => {}
         }
     }
 }
@@ -148,6 +172,9 @@ fn each_fault_is_found() {
         Fault::IsFull,
         Fault::KeepsPlacesOnly,
         Fault::LosesNil,
+        Fault::LosesProposals,
+        Fault::LosesSigns,
+        Fault::CutsHeights,
         Fault::RoundsTime,
         Fault::WearsOut,
         Fault::StaysLocked,
