@@ -18,6 +18,7 @@ pub mod binaries;
 pub mod combination;
 pub mod evidence;
 pub mod faults;
+pub mod firewall;
 pub mod flood;
 pub mod forwarder;
 pub mod gateway;

@@ -10,6 +10,7 @@ fn main() -> ExitCode {
     let options = Options::parse();
     let played = match &options.command {
         Command::Tunnel(tunnel) => e2e::tunnel::run(tunnel),
+        Command::Firewall(firewall) => e2e::firewall::run(firewall),
     };
     match played {
         Ok(true) => ExitCode::SUCCESS,

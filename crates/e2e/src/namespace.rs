@@ -151,13 +151,18 @@ impl Namespace {
         self.inside(|| fs::write(&path, value).map_err(doing(&format!("write {name}"))))
     }
 
+    /// What is here, programs that are started in it find in /etc.
+    pub fn files(&self) -> PathBuf {
+        Path::new(FILES).join(&self.name)
+    }
+
     /// What names mean to programs that are started in it from now on; those that run already
     /// see a change of names that were given before.
     ///
     /// # Errors
     /// What the system says.
     pub fn hosts(&self, lines: &str) -> Outcome {
-        let folder = Path::new(FILES).join(&self.name);
+        let folder = self.files();
         let write = || {
             fs::create_dir_all(&folder)?;
             // In place: programs see the file through a bind mount.
@@ -181,6 +186,16 @@ impl Drop for Namespace {
 pub struct Place(PathBuf);
 
 impl Place {
+    /// The network of a process.
+    pub fn of_process(id: &str) -> Self {
+        Self(Path::new("/proc").join(id).join("ns/net"))
+    }
+
+    /// The file that stands for it.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
     /// Moves the calling thread there, for good.
     ///
     /// # Errors

@@ -16,6 +16,8 @@ pub struct Options {
 pub enum Command {
     /// Signer and node with WireGuard and a bad network between them; needs root
     Tunnel(Tunnel),
+    /// The rules of deploy/firewall against packets, with Docker and without; needs root
+    Firewall(Firewall),
 }
 
 /// Which rows, and how.
@@ -36,6 +38,14 @@ pub struct Tunnel {
     /// Where the network's choices come from; without it, the clock
     #[arg(long)]
     pub seed: Option<u64>,
+}
+
+/// How much of it.
+#[derive(Debug, Args)]
+pub struct Firewall {
+    /// Half a minute: without what another row shows too
+    #[arg(long)]
+    pub short: bool,
 }
 
 impl Tunnel {
