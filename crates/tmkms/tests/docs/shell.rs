@@ -17,9 +17,12 @@ pub(crate) fn command_lines(block: &Block) -> Vec<String> {
 
 /// The arguments, program first, where `tmkms` is called: itself, by cargo, or within `$(…)`.
 pub(crate) fn arguments(line: &str) -> Option<Vec<String>> {
-    let start = line.find("tmkms ").filter(|at| {
+    let mut starts = line.match_indices("tmkms ").map(|(at, _)| at);
+    let start = starts.find(|at| {
         let before = &line[..*at];
-        before.is_empty() || before.ends_with([' ', '('])
+        // After these it is the user of that name.
+        let is_user = before.ends_with("-u ") || before.ends_with("-o ");
+        before.is_empty() || before.ends_with([' ', '(']) && !is_user
     });
     let call = match (start, line.strip_prefix("cargo run --release -- ")) {
         (_, Some(arguments)) => format!("tmkms {arguments}"),
@@ -56,6 +59,8 @@ fn calls_are_found_in_shell_lines() {
     );
     assert_eq!(found("cargo run --release -- demo").unwrap(), "tmkms|demo");
     assert_eq!(found("tmkms init 'a b' > f").unwrap(), "tmkms|init|a b");
+    assert_eq!(found("sudo -u tmkms tmkms status").unwrap(), "tmkms|status");
+    assert_eq!(found("install -o tmkms key /var/lib/tmkms/"), None);
     assert_eq!(found("cd tmkms"), None);
     assert_eq!(found("sekaid start"), None);
 }
