@@ -12,6 +12,7 @@
 
 mod bench;
 mod cache;
+mod dist;
 mod docker;
 mod e2e;
 mod fuzz;
@@ -78,6 +79,12 @@ const COMMANDS: &[Command] = &[
         arguments: "[tunnel|docker]",
         help: "two machines with WireGuard and a bad network between them; the deployment kit with real Docker; a real node; needs root (--help)",
         run: e2e::run,
+    },
+    Command {
+        name: "dist",
+        arguments: "[--check]",
+        help: "a release: static archives, sums, bills of materials, a Debian package; --check builds it twice (--help)",
+        run: dist::run,
     },
     Command {
         name: "bench",
