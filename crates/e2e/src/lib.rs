@@ -39,6 +39,7 @@ pub mod signatures;
 pub mod signer;
 pub mod site;
 pub mod stage;
+pub mod systemd;
 pub mod table;
 pub mod troubles;
 pub mod tunnel;

@@ -11,6 +11,7 @@ fn main() -> ExitCode {
     let played = match &options.command {
         Command::Tunnel(tunnel) => e2e::tunnel::run(tunnel),
         Command::Firewall(firewall) => e2e::firewall::run(firewall),
+        Command::Systemd => e2e::systemd::run(),
     };
     match played {
         Ok(true) => ExitCode::SUCCESS,

@@ -18,6 +18,8 @@ pub enum Command {
     Tunnel(Tunnel),
     /// The rules of deploy/firewall against packets, with Docker and without; needs root
     Firewall(Firewall),
+    /// The units of deploy/systemd under a systemd that is booted for it; needs root
+    Systemd,
 }
 
 /// Which rows, and how.

@@ -1,16 +1,20 @@
-//! `cargo xtask e2e`: builds the node and the signers, then plays the rows of the tunnel and the
-//! scenes of the deployment kit.
+//! `cargo xtask e2e`: builds the node and the signers as far as they are needed, then plays the rows
+//! of the tunnel, the scenes of the deployment kit, the firewall's rules or the units.
 
-use crate::{Outcome, docker, interop, nodes, paths, peers};
+use crate::{Outcome, dist, docker, interop, nodes, paths, peers};
 use std::process::Command;
 
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     match arguments.split_first() {
         None => {
             tunnel(&["tunnel".to_owned()])?;
-            kit(&[])
+            kit(&[])?;
+            firewall(&["firewall".to_owned()])?;
+            units(&["systemd".to_owned()])
         }
         Some((first, rest)) if first == "docker" => kit(rest),
+        Some((first, _)) if first == "firewall" => firewall(arguments),
+        Some((first, _)) if first == "systemd" => units(arguments),
         Some(_) => tunnel(arguments),
     }
 }
@@ -38,6 +42,24 @@ fn kit(arguments: &[String]) -> Outcome {
     let parts = docker::build(&go)?;
     start("e2e-docker", arguments, |command| {
         command.envs(parts);
+    })
+}
+
+/// Packets only.
+fn firewall(arguments: &[String]) -> Outcome {
+    start("e2e", arguments, |_| {})
+}
+
+/// The signer, and a stand-in for the node.
+fn units(arguments: &[String]) -> Outcome {
+    if asks_only(arguments) {
+        return start("e2e", arguments, |_| {});
+    }
+    let signer = interop::build_signer()?;
+    let package = dist::package(&signer)?;
+    start("e2e", arguments, |command| {
+        command.env("TMKMS_BIN", &signer);
+        command.env("TMKMS_DEB", &package);
     })
 }
 

@@ -76,8 +76,8 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "e2e",
-        arguments: "[tunnel|docker]",
-        help: "two machines with WireGuard and a bad network between them; the deployment kit with real Docker; a real node; needs root (--help)",
+        arguments: "[tunnel|docker|firewall|systemd]",
+        help: "two machines with WireGuard and a bad network between them; the deployment kit with real Docker; the firewall's rules with packets; the units under systemd; a real node; needs root (--help)",
         run: e2e::run,
     },
     Command {
