@@ -22,6 +22,7 @@ mod package;
 mod paths;
 mod peers;
 mod progress;
+mod terraform;
 mod test;
 mod totals;
 
@@ -85,6 +86,12 @@ const COMMANDS: &[Command] = &[
         arguments: "[--check]",
         help: "a release: static archives, sums, bills of materials, a Debian package; --check builds it twice (--help)",
         run: dist::run,
+    },
+    Command {
+        name: "terraform",
+        arguments: "",
+        help: "deploy/tmkms/terraform, as far as it can be checked without an account (needs Go, cloud-init and nft)",
+        run: terraform::run,
     },
     Command {
         name: "bench",

@@ -20,14 +20,19 @@ pub(crate) fn cache() -> Result<PathBuf, String> {
         })
 }
 
-/// The release binary of the signer. This program is `TARGET/debug/xtask`.
+/// The release binary of the signer.
 pub(crate) fn signer() -> Result<PathBuf, String> {
+    Ok(target()?.join("release/tmkms"))
+}
+
+/// The target directory. This program is `TARGET/debug/xtask`.
+pub(crate) fn target() -> Result<PathBuf, String> {
     let own = env::current_exe().map_err(|error| format!("this program's own path: {error}"))?;
     let target = own
         .ancestors()
         .nth(2)
         .ok_or("this program stands in no target directory")?;
-    Ok(target.join("release/tmkms"))
+    Ok(target.to_owned())
 }
 
 /// The cargo that runs this program.
