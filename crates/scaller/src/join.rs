@@ -7,6 +7,7 @@ use std::fs;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use node_rpc::{Rpc, Server, text};
 use serde_json::Value as Json;
 use sha2::{Digest as _, Sha256};
 use toml_edit::Value;
@@ -14,9 +15,8 @@ use toml_edit::Value;
 use crate::args::{JoinArgs, KeyArgs, SIGNER_ADDRESS, StartArgs};
 use crate::failure::{Failure, say};
 use crate::home::Home;
-use crate::http::Server;
 use crate::restart::Policy;
-use crate::rpc::{Rpc, text};
+use crate::rpc;
 use crate::settings::{Settings, apply, pruning, read_overrides};
 use crate::{Outcome, files, init, keys, remote, start};
 
@@ -111,7 +111,7 @@ fn ask(args: &JoinArgs) -> Result<Network, Failure> {
     let failed =
         |error: String| Failure::new(format!("the node at {name} cannot be asked: {error}"));
     let status = rpc.call("/status").map_err(failed)?;
-    let genesis = rpc.genesis()?;
+    let genesis = rpc::genesis(&rpc)?;
     let chain_id = chain_id(&genesis)?;
     if !args.chain_id.is_empty() && args.chain_id != chain_id {
         return Err(Failure::new(format!(

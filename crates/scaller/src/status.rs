@@ -3,14 +3,15 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use node_rpc::{Answer, Patience, Rpc, Server, text};
 use serde_json::Value;
 
 use crate::args::StatusArgs;
 use crate::failure::Failure;
 use crate::home::Home;
-use crate::http::{Patience, Server};
+
 use crate::listener::Stage;
-use crate::rpc::{Rpc, text};
+
 use crate::{Outcome, print};
 
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -66,8 +67,8 @@ fn interx(address: &str) -> Row {
     let answer = Server::parse(address)
         .and_then(|server| server.get("/api/status", 1 << 20, Patience(PATIENCE)));
     match answer {
-        Ok((200, _)) => row("Interx", "OK", "responding"),
-        Ok((code, _)) => row("Interx", "ERROR", format!("HTTP {code}")),
+        Ok(Answer { code: 200, .. }) => row("Interx", "OK", "responding"),
+        Ok(Answer { code, .. }) => row("Interx", "ERROR", format!("HTTP {code}")),
         Err(error) => row("Interx", "DOWN", error),
     }
 }

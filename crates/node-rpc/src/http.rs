@@ -1,24 +1,42 @@
 //! As much of HTTP as a node's RPC needs: one GET, answered in full.
 
-use std::io::{Read, Write as _};
+use std::io::{ErrorKind, Read, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::time::Duration;
 
 /// How long connecting and each read may take.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Patience(pub(crate) Duration);
+pub struct Patience(
+    /// The bound of each step.
+    pub Duration,
+);
 
 /// A server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Server {
+pub struct Server {
     /// Without brackets, also for IPv6.
-    pub(crate) host: String,
-    pub(crate) port: u16,
+    pub host: String,
+    /// TCP.
+    pub port: u16,
+}
+
+/// What a server answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The status code.
+    pub code: u16,
+    /// The header `Date`, if there is one: the server's own clock, to the second.
+    pub date: Option<String>,
+    /// The body, whole.
+    pub body: Vec<u8>,
 }
 
 impl Server {
     /// `http://HOST:PORT`, or `HOST:PORT`; without a port that of a node's RPC.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+    ///
+    /// # Errors
+    /// What is wrong with it, in words.
+    pub fn parse(text: &str) -> Result<Self, String> {
         if text.starts_with("https://") {
             return Err(format!(
                 "{text}: https is not supported. Give the http address of a node that you trust, \
@@ -48,7 +66,8 @@ impl Server {
     }
 
     /// `HOST:PORT`.
-    pub(crate) fn authority(&self) -> String {
+    #[must_use]
+    pub fn authority(&self) -> String {
         if self.host.contains(':') {
             format!("[{}]:{}", self.host, self.port)
         } else {
@@ -56,14 +75,17 @@ impl Server {
         }
     }
 
-    /// The status code and the body of a GET, of at most `limit` bytes.
-    pub(crate) fn get(
-        &self,
-        path: &str,
-        limit: u64,
-        patience: Patience,
-    ) -> Result<(u16, Vec<u8>), String> {
-        let failed = |error: std::io::Error| error.to_string();
+    /// The answer to a GET, with a body of at most `limit` bytes.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub fn get(&self, path: &str, limit: u64, patience: Patience) -> Result<Answer, String> {
+        let failed = |error: std::io::Error| match error.kind() {
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => {
+                format!("no answer within {} s", patience.0.as_secs())
+            }
+            _ => error.to_string(),
+        };
         let mut stream = self.connect(patience)?;
         // 1.0: the answer comes in one piece, and ends with the connection.
         write!(
@@ -108,19 +130,20 @@ impl Server {
 const MAX_HEAD: u64 = 64 * 1024;
 
 /// Takes the head off.
-fn split(mut answer: Vec<u8>) -> Result<(u16, Vec<u8>), String> {
+fn split(mut answer: Vec<u8>) -> Result<Answer, String> {
     let end = answer
         .windows(4)
         .position(|window| window == b"\r\n\r\n")
         .ok_or("the answer is not HTTP, or was cut")?;
     let body = answer.split_off(end.saturating_add(4));
-    let head = String::from_utf8_lossy(&answer).to_ascii_lowercase();
-    let code = head
+    let head = String::from_utf8_lossy(&answer);
+    let lower = head.to_ascii_lowercase();
+    let code = lower
         .strip_prefix("http/1.")
         .and_then(|rest| rest.split_whitespace().nth(1))
         .and_then(|code| code.parse().ok())
         .ok_or("the answer is not HTTP")?;
-    for line in head.lines() {
+    for line in lower.lines() {
         match line.split_once(':') {
             Some(("content-length", length)) if length.trim().parse() != Ok(body.len()) => {
                 return Err("the answer was cut".to_owned());
@@ -131,7 +154,18 @@ fn split(mut answer: Vec<u8>) -> Result<(u16, Vec<u8>), String> {
             _ => {}
         }
     }
-    Ok((code, body))
+    Ok(Answer {
+        code,
+        date: header(&head, "date"),
+        body,
+    })
+}
+
+/// The value of a header, as it was written.
+fn header(head: &str, name: &str) -> Option<String> {
+    let mut headers = head.lines().filter_map(|line| line.split_once(':'));
+    let found = headers.find(|(found, _)| found.eq_ignore_ascii_case(name));
+    found.map(|(_, value)| value.trim().to_owned())
 }
 
 #[cfg(test)]
@@ -165,8 +199,24 @@ mod tests {
 
     #[test]
     fn an_answer_is_read_whole() {
-        let got = server(b"HTTP/1.1 500 Oops\r\nContent-Length: 2\r\n\r\nhi").get("/", 10, SOON);
-        assert_eq!(got, Ok((500, b"hi".to_vec())));
+        let said = b"HTTP/1.1 500 Oops\r\nDATE: Sat, 28 Nov 2026 21:00:00 GMT\r\nContent-Length: 2\r\n\r\nhi";
+        let expected = Answer {
+            code: 500,
+            date: Some("Sat, 28 Nov 2026 21:00:00 GMT".to_owned()),
+            body: b"hi".to_vec(),
+        };
+        assert_eq!(server(said).get("/", 10, SOON), Ok(expected));
+    }
+
+    #[test]
+    fn a_server_that_says_nothing_is_given_up_on() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let silent = Server {
+            host: "127.0.0.1".to_owned(),
+            port: listener.local_addr().unwrap().port(),
+        };
+        let got = silent.get("/", 10, Patience(Duration::from_secs(1)));
+        assert_eq!(got, Err("no answer within 1 s".to_owned()));
     }
 
     #[test]
