@@ -6,6 +6,7 @@
 pub mod cli;
 pub mod config;
 mod date;
+pub mod doctor;
 pub mod hardening;
 pub mod observe;
 pub mod sandbox;

@@ -3,9 +3,13 @@
 //! - `configuration.md` has every table, field, command and flag.
 //! - Every configuration shown is right, every command line shown is accepted.
 //! - Every message in `troubleshooting.md` is one of the program's, and none is left out.
+//! - Every finding of `tmkms doctor` is in `doctor.md`, and every test that it names exists and has
+//!   the finding.
 //! - Links within the repository lead somewhere.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a test may panic
 
+#[path = "docs/findings.rs"]
+mod findings;
 #[path = "docs/markdown.rs"]
 mod markdown;
 #[path = "docs/shell.rs"]

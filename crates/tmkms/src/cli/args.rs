@@ -8,6 +8,7 @@ use clap::{ArgGroup, Parser, Subcommand, ValueEnum, ValueHint};
 use keys::PassphraseSource;
 use privval::ChainId;
 
+use super::args_doctor::DoctorArgs;
 use super::args_tunnel::{GatewayArgs, WireguardCommand};
 use super::permissions::Owner;
 use crate::config::{Address, Network};
@@ -45,6 +46,8 @@ pub enum Command {
     Start(StartArgs),
     /// Show what the running signer does, and whether it can sign
     Status(StatusArgs),
+    /// Find what keeps a request from being signed, and tell what mends it
+    Doctor(DoctorArgs),
     /// Give files to the user that will run the signer, and close them to others
     Permissions(PermissionsArgs),
     /// Make the keys and files of WireGuard, and show running tunnels

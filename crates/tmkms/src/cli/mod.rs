@@ -4,11 +4,13 @@
 //! [`Failure`]; only `main` prints errors and chooses exit codes.
 
 mod args;
+mod args_doctor;
 mod args_tunnel;
 mod backup;
 mod config;
 mod demo;
 mod demo_tunnel;
+mod doctor;
 mod encrypt;
 mod failure;
 mod gateway;
@@ -65,6 +67,7 @@ fn command(command: Command, out: &mut dyn Write) -> Outcome {
         Command::State(StateCommand::Export(args)) => state::export(&args, out),
         Command::Start(args) => start::run(&args),
         Command::Status(args) => status::run(&args, out),
+        Command::Doctor(args) => doctor::run(args, out),
         Command::Permissions(args) => permissions::run(&args, out),
         Command::Wireguard(command) => wireguard::run(&command, out),
         Command::Gateway(args) => gateway::run(&args),

@@ -5,14 +5,14 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use secret_connection::{HandshakeFailure, Identity, SecretStream};
+use secret_connection::{HandshakeFailure, Identity, PeerId, SecretStream};
 
 use super::connection::{Connection, Transport};
 use super::node::{Address, Node};
 use super::resolve::resolve;
 use super::shutdown::Shutdown;
 use super::trouble::Trouble;
-use crate::config::{TcpAddress, UnixSocket};
+use crate::config::{Endpoint, TcpAddress, UnixSocket};
 use crate::tunnels::Running;
 
 /// How long one address may take to answer. A node that starts waits 3 s, so an attempt that
@@ -60,6 +60,32 @@ pub(super) fn dial(
                 .map_err(Trouble::Io)?;
             Ok(Connection::Plain(Box::new(stream)))
         }
+    }
+}
+
+/// Connects as [`dial`] does and leaves again, for whoever looks whether that works; returns the
+/// identity that the node showed. Without an identity of ours only a Unix socket is knocked at.
+///
+/// # Errors
+/// [`Trouble`].
+pub fn knock(
+    endpoint: &Endpoint,
+    identity: Option<&Identity>,
+    tunnels: &Running,
+) -> Result<Option<PeerId>, Trouble> {
+    let shutdown = Shutdown::default();
+    match (endpoint, identity) {
+        (Endpoint::Tcp { addr, .. }, Some(identity)) => {
+            let stream = connect_tcp(addr, tunnels, &shutdown)?;
+            let secret = shake_hands(stream, identity, &shutdown, &mut |_| {})?;
+            check_peer(addr, &secret)?;
+            Ok(Some(secret.remote_peer_id()))
+        }
+        (Endpoint::Unix(socket), _) => {
+            connect_unix(socket).map_err(|e| connecting(e, CONNECT_TIMEOUT))?;
+            Ok(None)
+        }
+        (Endpoint::Tcp { .. }, None) => Err(Trouble::Io(io::ErrorKind::InvalidInput.into())),
     }
 }
 

@@ -23,7 +23,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use self::connection::{Connection, Interrupt, Transport};
+pub use self::dial::knock;
 pub use self::node::{Address, DEFAULT_TIMEOUT, Node};
+pub(crate) use self::resolve::look_up;
 pub use self::shutdown::Shutdown;
 pub use self::trouble::{Retry, Trouble};
 

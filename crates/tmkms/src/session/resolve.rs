@@ -33,6 +33,14 @@ pub(super) fn resolve(host: &str, port: u16, shutdown: &Shutdown) -> io::Result<
     })
 }
 
+/// The same for whoever only looks.
+///
+/// # Errors
+/// As [`resolve`].
+pub(crate) fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    resolve(host, port, &Shutdown::default())
+}
+
 fn within(
     timeout: Duration,
     shutdown: &Shutdown,

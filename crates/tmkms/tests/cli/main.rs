@@ -16,6 +16,7 @@
 
 mod config_check;
 mod demo;
+mod doctor;
 mod gateway;
 mod hardening;
 mod help;

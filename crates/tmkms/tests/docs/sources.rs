@@ -8,7 +8,7 @@ use std::path::Path;
 use super::markdown::root;
 
 /// The crates whose texts an operator can come to see.
-const CRATES: [&str; 9] = [
+const CRATES: [&str; 10] = [
     "tmkms",
     "store",
     "keys",
@@ -18,6 +18,7 @@ const CRATES: [&str; 9] = [
     "testnode",
     "diagnostics",
     "tunnel",
+    "node-rpc",
 ];
 
 /// A text with gaps: what stands between the placeholders.
@@ -200,12 +201,12 @@ fn visit(folder: &Path, read: &mut dyn FnMut(&str)) {
 }
 
 /// Tests stand last in a file.
-fn without_tests(source: &str) -> &str {
+pub(crate) fn without_tests(source: &str) -> &str {
     source.split("#[cfg(test)]").next().unwrap()
 }
 
 /// All string literals of a Rust source.
-fn literals(source: &str) -> Vec<String> {
+pub(crate) fn literals(source: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut rest = source;
     while let Some(at) = rest.find(['"', '/', '\'', 'r']) {
