@@ -10,6 +10,7 @@
 )]
 
 mod back_and_forth;
+mod doctor;
 mod faults;
 mod harness;
 mod move_over;

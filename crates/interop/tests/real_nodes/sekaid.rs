@@ -6,7 +6,7 @@ use interop::{
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const CHAIN_ID: &str = "testnet-1";
+pub(crate) const CHAIN_ID: &str = "testnet-1";
 const BLOCKS: u64 = 8;
 
 #[test]
@@ -41,7 +41,7 @@ fn sekaid_commits_blocks_signed_by_our_binary_through_restarts() {
 }
 
 /// `tmkms init`, then the key import, as the guide has it.
-fn set_up_signer(sekai: &Sekai, dir: &Path) -> PathBuf {
+pub(crate) fn set_up_signer(sekai: &Sekai, dir: &Path) -> PathBuf {
     run(Command::new(tmkms()).arg("init").arg(dir).args([
         "-n",
         "kira",
@@ -92,15 +92,15 @@ fn guide_lines_are_in_the_log(sekai: &Sekai, signer: &Signer) {
 }
 
 /// A sekaid home directory with a chain of one validator.
-struct Sekai {
-    home: PathBuf,
-    rpc: Rpc,
-    signer_address: String,
+pub(crate) struct Sekai {
+    pub(crate) home: PathBuf,
+    pub(crate) rpc: Rpc,
+    pub(crate) signer_address: String,
     validator_address: String,
 }
 
 impl Sekai {
-    fn init(home: PathBuf) -> Self {
+    pub(crate) fn init(home: PathBuf) -> Self {
         let mut sekai = Self {
             home,
             rpc: Rpc { port: free_port() },
@@ -154,7 +154,7 @@ impl Sekai {
 
     /// The node cannot sign by itself any more. It writes a new, useless key in
     /// the same place at its start.
-    fn take_key_away(&self) {
+    pub(crate) fn take_key_away(&self) {
         let key = self.home.join("config/priv_validator_key.json");
         std::fs::rename(&key, self.home.join("moved-away.json")).unwrap();
     }
@@ -166,7 +166,7 @@ impl Sekai {
             .arg(&self.home))
     }
 
-    fn start(&self) -> Process {
+    pub(crate) fn start(&self) -> Process {
         let mut command = Command::new(sekaid());
         command.arg("start").arg("--home").arg(&self.home);
         Process::start("sekaid", &mut command, &self.home.join("node.log"))
