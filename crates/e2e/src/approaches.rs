@@ -4,7 +4,6 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use crate::Outcome;
 use crate::combination::{self, Combination, GatewayKind, SignerKind};
 use crate::path::Path;
 use crate::play::Manner;
@@ -14,6 +13,7 @@ use crate::site::{Guide, Site};
 use crate::stage::Stage;
 use crate::wait::{pause, until};
 use crate::world::{DOCKER, SEKAI, TUNNEL_VALIDATOR};
+use crate::{Outcome, doing};
 
 /// How long the guide's signer may take to say something on a busy machine: twice its own
 /// timeout of 10 s.
@@ -38,6 +38,8 @@ pub struct Approach {
     pub has_node: bool,
     /// What comes of it.
     pub verdict: Verdict,
+    /// What `tmkms doctor` finds on the validator's machine.
+    pub findings: &'static [&'static str],
     /// Whether the short form has it.
     pub is_short: bool,
 }
@@ -74,6 +76,7 @@ const APPROACH: Approach = Approach {
     limit: None,
     has_node: true,
     verdict: REFUSED,
+    findings: &[],
     is_short: false,
 };
 
@@ -84,6 +87,7 @@ pub const APPROACHES: &[Approach] = &[
         what: "WireGuard in a container: 10.200.0.1 is that container, where nothing listens",
         guide: IN_CONTAINER,
         is_short: true,
+        findings: &["path.no_way_from_container", "port.no_process"],
         ..APPROACH
     },
     Approach {
@@ -93,6 +97,7 @@ pub const APPROACHES: &[Approach] = &[
             published: Some(Ipv4Addr::LOCALHOST),
             ..TO_DOCKER
         },
+        findings: &["path.translated_to_nothing", "path.published_on_loopback"],
         ..APPROACH
     },
     Approach {
@@ -105,6 +110,7 @@ pub const APPROACHES: &[Approach] = &[
         has_node: false,
         verdict: IO_ERROR,
         is_short: true,
+        findings: &["path.proxy_without_node"],
         ..APPROACH
     },
     Approach {
@@ -116,6 +122,7 @@ pub const APPROACHES: &[Approach] = &[
         },
         verdict: Verdict::Signs,
         is_short: true,
+        findings: &["path.published_to_everybody"],
         ..APPROACH
     },
     Approach {
@@ -127,6 +134,7 @@ pub const APPROACHES: &[Approach] = &[
             ..IN_CONTAINER
         },
         verdict: Verdict::Silence,
+        findings: &["path.no_masquerade"],
         ..APPROACH
     },
     Approach {
@@ -137,6 +145,7 @@ pub const APPROACHES: &[Approach] = &[
             ..Guide::PLAIN
         },
         is_short: true,
+        findings: &["path.published_on_loopback"],
         ..APPROACH
     },
     Approach {
@@ -147,6 +156,7 @@ pub const APPROACHES: &[Approach] = &[
             ..Guide::PLAIN
         },
         verdict: Verdict::Signs,
+        findings: &["path.published_to_everybody"],
         ..APPROACH
     },
     Approach {
@@ -157,6 +167,7 @@ pub const APPROACHES: &[Approach] = &[
             ..Guide::PLAIN
         },
         verdict: Verdict::Signs,
+        findings: &["path.published_inside", "port.connected"],
         ..APPROACH
     },
     Approach {
@@ -167,6 +178,7 @@ pub const APPROACHES: &[Approach] = &[
             ..Guide::PLAIN
         },
         verdict: Verdict::Signs,
+        findings: &["port.public"],
         ..APPROACH
     },
     Approach {
@@ -179,12 +191,14 @@ pub const APPROACHES: &[Approach] = &[
         },
         verdict: Verdict::Silence,
         is_short: true,
+        findings: &["path.closed_by_firewall"],
         ..APPROACH
     },
     Approach {
         name: "option-b",
         what: "WireGuard on the host, the node on the bridge, and nothing between them",
         is_short: true,
+        findings: &["path.no_way"],
         ..APPROACH
     },
     Approach {
@@ -195,6 +209,7 @@ pub const APPROACHES: &[Approach] = &[
             ..Guide::PLAIN
         },
         verdict: Verdict::Signs,
+        findings: &["path.translated", "port.connected"],
         ..APPROACH
     },
     Approach {
@@ -206,6 +221,7 @@ pub const APPROACHES: &[Approach] = &[
         },
         limit: Some(1150),
         verdict: IO_ERROR,
+        findings: &["port.no_process", "path.wg_handshake"],
         ..APPROACH
     },
 ];
@@ -231,6 +247,7 @@ pub fn play(stage: &Stage, approach: &Approach, manner: Manner) -> Outcome<Strin
     };
     let mut scene = Scene::build(stage, SIGNER_OF_THE_GUIDE, setup, manner.seed)?;
     let seen = meet(&mut scene, approach);
+    let seen = seen.and_then(|seen| Ok(seen + &diagnosed(stage, &scene, approach)?));
     let seen = seen.map_err(|text| format!("{text}\n{}", scene.last_words()))?;
     drop(scene);
     let is_enough = approach.verdict == Verdict::Signs || manner.is_short;
@@ -242,6 +259,23 @@ pub fn play(stage: &Stage, approach: &Approach, manner: Manner) -> Outcome<Strin
     let beside = scene.begin();
     beside.map_err(|text| format!("{ours}: {text}\n{}", scene.last_words()))?;
     Ok(format!("{seen}; {ours} signs in the same world"))
+}
+
+/// Looks with our doctor on the validator's machine, as an operator who knows nothing would.
+fn diagnosed(stage: &Stage, scene: &Scene, approach: &Approach) -> Outcome<String> {
+    let mut doctor = scene.world.validator.command(&stage.binaries.ours);
+    doctor.args(["doctor", "--json", "--node-home"]);
+    let output = doctor.arg(scene.dir.join("sekai")).output();
+    let output = output.map_err(doing("run tmkms doctor"))?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    let missing = |id: &&&str| !said.contains(&format!("\"id\":\"{id}\""));
+    match approach.findings.iter().find(missing) {
+        None => Ok(format!("; doctor: {}", approach.findings.join(", "))),
+        Some(id) => Err(format!(
+            "doctor does not find {id}: {said}{}",
+            String::from_utf8_lossy(&output.stderr)
+        )),
+    }
 }
 
 fn meet(scene: &mut Scene, approach: &Approach) -> Outcome<String> {
