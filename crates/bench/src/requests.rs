@@ -4,7 +4,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use ed25519_dalek::VerifyingKey;
 use privval::{Canonical, ChainId, Height, PublicKey, Timestamp, extension_sign_bytes, node_side};
-use sha2::{Digest as _, Sha256};
 
 use crate::client::Answered;
 use crate::error::BenchError;
@@ -59,7 +58,7 @@ impl Request {
         Self {
             framed: match &asked {
                 Canonical::Vote(vote) => {
-                    node_side::sign_vote_request_of(vote, validator_address, b"")
+                    node_side::sign_vote_request_of(vote, validator_address, b"", false)
                 }
                 Canonical::Proposal(proposal) => node_side::sign_proposal_request(proposal),
             },
@@ -103,13 +102,9 @@ impl Request {
     }
 }
 
-/// A validator's address: the first 20 bytes of the hash of its key (CometBFT `crypto/crypto.go`).
+/// The address of the validator with this key.
 pub(crate) fn address(key: &VerifyingKey) -> [u8; 20] {
-    let mut address = [0; 20];
-    for (to, from) in address.iter_mut().zip(Sha256::digest(key.as_bytes())) {
-        *to = from;
-    }
-    address
+    testnode::validator_address(&PublicKey::Ed25519(key.to_bytes()))
 }
 
 fn now() -> Timestamp {

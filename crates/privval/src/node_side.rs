@@ -2,7 +2,8 @@ use prost::Message as _;
 
 use crate::canonical::{self, Proposal, Vote};
 use crate::frame::frame;
-use crate::proto::{self, Sum};
+use crate::proto::{self, Sum, Version};
+use crate::request::Subject;
 use crate::types::{PublicKey, Timestamp};
 
 /// A reply as a node reads it.
@@ -67,8 +68,9 @@ pub fn sign_vote_request_of(
     vote: &Vote,
     validator_address: &[u8; 20],
     extension: &[u8],
+    skip_extension_signing: bool,
 ) -> Vec<u8> {
-    encode_vote(vote, validator_address, extension, false)
+    encode_vote(vote, validator_address, extension, skip_extension_signing)
 }
 
 fn encode_vote(
@@ -136,16 +138,27 @@ pub fn sign_raw_bytes_request(chain_id: &str, raw_bytes: &[u8], unique_id: &str)
 }
 
 impl Answer {
-    /// Reads one reply, without its length prefix.
+    /// Reads one reply, without its length prefix, as nodes up to 0.40 do.
     #[must_use]
     pub fn parse(message: &[u8]) -> Self {
+        Self::parse_as(Version::V0_34, message)
+    }
+
+    /// Reads one reply, without its length prefix, as a node of that version does: they differ in
+    /// where the public key is.
+    #[must_use]
+    pub fn parse_as(version: Version, message: &[u8]) -> Self {
         let Ok(proto::Message { sum: Some(sum) }) = proto::Message::decode(message) else {
             return Self::Unknown;
         };
         match sum {
-            Sum::PubKeyResponse(r) => {
-                refused(r.error).or_else(|| public_key(r.pub_key).map(Self::PubKey))
-            }
+            Sum::PubKeyResponse(r) => refused(r.error).or_else(|| {
+                let key = match version {
+                    Version::V1_0 => typed_public_key(&r.pub_key_type, r.pub_key_bytes),
+                    _ => public_key(r.pub_key),
+                };
+                key.map(Self::PubKey)
+            }),
             Sum::SignedVoteResponse(r) => {
                 refused(r.error).or_else(|| r.vote.and_then(signed_vote).map(Self::Vote))
             }
@@ -156,6 +169,18 @@ impl Answer {
             _ => None,
         }
         .unwrap_or(Self::Unknown)
+    }
+}
+
+/// What a reply is about, even if it is a refusal: a node takes no other kind than it asked for.
+#[must_use]
+pub fn subject(message: &[u8]) -> Option<Subject> {
+    match proto::Message::decode(message).ok()?.sum? {
+        Sum::PubKeyResponse(_) => Some(Subject::PubKey),
+        Sum::SignedVoteResponse(_) => Some(Subject::Vote),
+        Sum::SignedProposalResponse(_) => Some(Subject::Proposal),
+        Sum::RawBytesResponse(_) => Some(Subject::RawBytes),
+        _ => None,
     }
 }
 
@@ -182,6 +207,15 @@ fn public_key(key: Option<proto::PublicKey>) -> Option<PublicKey> {
         proto::PublicKeySum::Ed25519(bytes) => bytes.try_into().ok().map(PublicKey::Ed25519),
         proto::PublicKeySum::Secp256k1(bytes) => bytes.try_into().ok().map(PublicKey::Secp256k1),
     }
+}
+
+fn typed_public_key(type_name: &str, bytes: Vec<u8>) -> Option<PublicKey> {
+    let key = match type_name {
+        "ed25519" => PublicKey::Ed25519(bytes.try_into().ok()?),
+        "secp256k1" => PublicKey::Secp256k1(bytes.try_into().ok()?),
+        _ => return None,
+    };
+    Some(key)
 }
 
 fn signed_vote(vote: proto::Vote) -> Option<Signed> {

@@ -1,6 +1,6 @@
 //! Listening for a signer, as a node with `priv_validator_laddr` does.
 
-use std::io;
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr as UnixAddr, UnixListener};
@@ -67,7 +67,11 @@ impl Listener {
         Self::from_unix(UnixListener::bind_addr(&address)?)
     }
 
-    fn from_unix(listener: UnixListener) -> Result<Self, NodeError> {
+    /// Takes a Unix socket that listens already.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn from_unix(listener: UnixListener) -> Result<Self, NodeError> {
         listener.set_nonblocking(true)?;
         Self::new(Socket::Unix(listener))
     }
@@ -127,10 +131,25 @@ impl Listener {
     /// # Errors
     /// [`NodeError`] when none comes within `patience` or its handshake fails.
     pub fn accept(&self, patience: Duration) -> Result<Signer, NodeError> {
-        match self.accept_raw(patience)? {
-            RawStream::Unix(stream) => Ok(Signer::plain(stream)),
-            RawStream::Tcp(stream) => Signer::secret(stream, &self.identity, random()?),
+        self.accept_through(patience, |stream| stream)
+    }
+
+    /// As [`accept`](Self::accept), with something between the socket and all that is said on it.
+    ///
+    /// # Errors
+    /// As [`accept`](Self::accept).
+    pub fn accept_through<T: Read + Write + Send + 'static>(
+        &self,
+        patience: Duration,
+        between: impl FnOnce(RawStream) -> T,
+    ) -> Result<Signer, NodeError> {
+        let stream = self.accept_raw(patience)?;
+        let is_plain = matches!(stream, RawStream::Unix(_));
+        let stream = between(stream);
+        if is_plain {
+            return Ok(Signer::plain(stream));
         }
+        Signer::secret(stream, &self.identity, random()?)
     }
 }
 

@@ -30,6 +30,24 @@ impl RawStream {
             }
         }
     }
+
+    /// For how long one read or one write may take.
+    ///
+    /// # Errors
+    /// What the system says; a time of zero is none.
+    pub fn set_timeout(&self, timeout: Duration) -> io::Result<()> {
+        let timeout = Some(timeout);
+        match self {
+            Self::Tcp(stream) => {
+                stream.set_read_timeout(timeout)?;
+                stream.set_write_timeout(timeout)
+            }
+            Self::Unix(stream) => {
+                stream.set_read_timeout(timeout)?;
+                stream.set_write_timeout(timeout)
+            }
+        }
+    }
 }
 
 impl Read for RawStream {

@@ -7,7 +7,6 @@ mod message;
 mod process;
 mod random;
 mod rig;
-mod wire;
 
 use std::time::Duration;
 
@@ -21,7 +20,7 @@ pub(crate) use message::{
 pub(crate) use process::{Ended, Tmkms};
 pub(crate) use random::{Random, spin};
 pub(crate) use rig::{Rig, address};
-pub(crate) use wire::{Fields, delimited};
+pub(crate) use testnode::{Fields, delimited};
 
 /// How long anything may take that should come at once. Long, because the machine may be busy;
 /// a test that passes never waits for it.

@@ -1,31 +1,35 @@
 //! Protobuf by hand, for messages that no honest node writes.
 
-/// The fields of a message, in the order in which they are added.
+/// The fields of a message, in the order in which they are added. Their numbers go up to 15.
 #[derive(Clone, Default)]
-pub(crate) struct Fields(Vec<u8>);
+pub struct Fields(Vec<u8>);
 
 impl Fields {
     /// No field yet.
-    pub(crate) fn new() -> Self {
+    #[must_use]
+    pub fn new() -> Self {
         Self::default()
     }
 
     /// Adds a number (int32, int64, enum, bool).
-    pub(crate) fn number(mut self, field: u8, value: i64) -> Self {
+    #[must_use]
+    pub fn number(mut self, field: u8, value: i64) -> Self {
         self.0.push(field << 3);
         put_varint(&mut self.0, value.cast_unsigned());
         self
     }
 
     /// Adds bytes, a text or a message.
-    pub(crate) fn bytes(mut self, field: u8, value: impl AsRef<[u8]>) -> Self {
+    #[must_use]
+    pub fn bytes(mut self, field: u8, value: impl AsRef<[u8]>) -> Self {
         self.0.push(field << 3 | 2);
         self.0.extend(delimited(value.as_ref()));
         self
     }
 
     /// The message with its length before it, as it goes onto the wire.
-    pub(crate) fn framed(&self) -> Vec<u8> {
+    #[must_use]
+    pub fn framed(&self) -> Vec<u8> {
         delimited(&self.0)
     }
 }
@@ -37,7 +41,8 @@ impl AsRef<[u8]> for Fields {
 }
 
 /// Bytes with their length before them.
-pub(crate) fn delimited(bytes: &[u8]) -> Vec<u8> {
+#[must_use]
+pub fn delimited(bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     put_varint(&mut out, bytes.len() as u64);
     out.extend(bytes);
