@@ -9,6 +9,7 @@ use keys::PassphraseSource;
 use privval::ChainId;
 
 use super::args_doctor::DoctorArgs;
+use super::args_harness::HarnessArgs;
 use super::args_tunnel::{GatewayArgs, WireguardCommand};
 use super::permissions::Owner;
 use crate::config::{Address, Network};
@@ -57,6 +58,8 @@ pub enum Command {
     Gateway(GatewayArgs),
     /// Show the signer at work, with a made-up node on this machine
     Demo(DemoArgs),
+    /// Try a remote signer, of any make, as a node would
+    Harness(HarnessArgs),
     /// Print the version
     Version,
     /// Print a completion script for a shell

@@ -14,6 +14,8 @@ pub enum Failure {
     Rendered(String),
     /// The arguments contradict each other in a way that only the command could see.
     Usage(String),
+    /// The command could not do its work at all, through no fault of what it works on.
+    CouldNotRun(String),
     /// Told already, on standard output: what is left is the exit code.
     Told(u8),
 }
@@ -29,11 +31,12 @@ impl Failure {
         Self::Errors(errors.iter().map(ToString::to_string).collect())
     }
 
-    /// What the process should exit with: 2 when the arguments are wrong, as clap does, else 1.
+    /// What the process should exit with: 2 when the arguments are wrong, as clap does, or nothing
+    /// could be done; else 1.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Usage(_) => 2,
+            Self::Usage(_) | Self::CouldNotRun(_) => 2,
             Self::Errors(_) | Self::Rendered(_) => 1,
             Self::Told(code) => *code,
         }
@@ -51,6 +54,7 @@ impl Display for Failure {
                     .join("\n"),
             ),
             Self::Rendered(text) => f.write_str(text),
+            Self::CouldNotRun(text) => write!(f, "error: {text}"),
             Self::Told(_) => Ok(()),
             Self::Usage(text) => write!(f, "error: {text}\n\nFor more information, try '--help'."),
         }

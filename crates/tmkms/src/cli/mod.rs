@@ -5,6 +5,7 @@
 
 mod args;
 mod args_doctor;
+mod args_harness;
 mod args_tunnel;
 mod backup;
 mod config;
@@ -14,6 +15,7 @@ mod doctor;
 mod encrypt;
 mod failure;
 mod gateway;
+mod harness;
 mod import;
 mod init;
 mod key;
@@ -72,6 +74,7 @@ fn command(command: Command, out: &mut dyn Write) -> Outcome {
         Command::Wireguard(command) => wireguard::run(&command, out),
         Command::Gateway(args) => gateway::run(&args),
         Command::Demo(args) => demo::run(&args, out),
+        Command::Harness(args) => harness::run(&args, out),
         Command::Version => Ok(writeln!(out, "{}", env!("CARGO_PKG_VERSION"))?),
         Command::Completions { shell } => completions(shell, out),
         Command::Man { directory } => man(&directory, out),

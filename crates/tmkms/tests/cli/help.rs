@@ -6,6 +6,7 @@ use crate::transcript::transcripts;
 transcripts! { "help":
     config_check
     demo
+    harness
     help
     identity_new
     init

@@ -19,6 +19,7 @@ mod demo;
 mod doctor;
 mod gateway;
 mod hardening;
+mod harness;
 mod help;
 mod home;
 mod init;
