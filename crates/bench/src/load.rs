@@ -87,7 +87,8 @@ impl Bench<'_> {
 
     fn scene(&self, transport: Transport, chains: u32, nodes: u32) -> Result<Scene, BenchError> {
         let directory = &self.options.directory;
-        Scene::new(directory, &self.key, transport, chains, nodes)
+        let names: Vec<String> = (1..=chains).map(|chain| format!("bench-{chain}")).collect();
+        Scene::new(directory, &self.key, transport, &names, nodes)
     }
 
     fn start(&self, contender: Contender, scene: &Scene) -> Result<Running, BenchError> {

@@ -11,6 +11,7 @@
     reason = "a command line program for developers talks on standard output"
 )]
 
+mod acceptance;
 mod client;
 mod contender;
 mod error;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
     let options = Options::read();
     let outcome = match &options.command {
         Some(Command::Floor(nodes)) => floor::serve(nodes),
+        Some(Command::Harness(harness)) => acceptance::run(harness),
         None => run::run(&options),
     };
     match outcome {

@@ -91,6 +91,25 @@ pub(crate) enum Command {
     /// The floor: a signer that does the least that a durable signer can.
     #[command(hide = true)]
     Floor(FloorOptions),
+    /// Tries the signers as `tmkms harness` does, and rewrites the table in docs/harness.md.
+    Harness(HarnessOptions),
+}
+
+/// How the signers are tried.
+#[derive(Debug, Args)]
+pub(crate) struct HarnessOptions {
+    /// The other signers too, not only ours; their table goes into docs/harness.md.
+    #[arg(long)]
+    pub(crate) peers: bool,
+    /// Our signer.
+    #[arg(long)]
+    pub(crate) ours: Option<PathBuf>,
+    /// Where the signers keep their state.
+    #[arg(long, default_value = "target/bench")]
+    pub(crate) directory: PathBuf,
+    /// Shows what the signers write.
+    #[arg(long)]
+    pub(crate) logs: bool,
 }
 
 /// What the floor needs to know.

@@ -28,6 +28,11 @@ impl Process {
         Ok(Self { child, started })
     }
 
+    /// True when it has ended by itself.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
+    }
+
     /// Its memory now and at most, in MiB (VmRSS and VmHWM, proc_pid_status(5)).
     pub(crate) fn memory_mib(&self) -> Result<(f64, f64), BenchError> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;

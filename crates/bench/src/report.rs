@@ -55,17 +55,27 @@ pub(crate) fn text(frame: &Frame<'_>, results: &Results) -> String {
 
 /// Replaces the measured part of a document.
 pub(crate) fn put_into(document: &Path, text: &str) -> Result<(), BenchError> {
+    put_between(document, BEGIN, END, text)
+}
+
+/// Replaces what stands between two lines of a document.
+pub(crate) fn put_between(
+    document: &Path,
+    begin: &str,
+    end: &str,
+    text: &str,
+) -> Result<(), BenchError> {
     let old = fs::read_to_string(document).map_err(BenchError::file(document))?;
-    let new = replaced(&old, text).ok_or_else(|| {
-        BenchError::program(document, &format!("it has no lines `{BEGIN}` and `{END}`"))
+    let new = replaced(&old, begin, end, text).ok_or_else(|| {
+        BenchError::program(document, &format!("it has no lines `{begin}` and `{end}`"))
     })?;
     fs::write(document, new).map_err(BenchError::file(document))
 }
 
-fn replaced(old: &str, text: &str) -> Option<String> {
-    let (before, rest) = old.split_once(BEGIN)?;
-    let (_, after) = rest.split_once(END)?;
-    Some(format!("{before}{BEGIN}\n{text}{END}{after}"))
+fn replaced(old: &str, begin: &str, end: &str, text: &str) -> Option<String> {
+    let (before, rest) = old.split_once(begin)?;
+    let (_, after) = rest.split_once(end)?;
+    Some(format!("{before}{begin}\n{text}{end}{after}"))
 }
 
 fn heading(frame: &Frame<'_>) -> String {
@@ -193,9 +203,9 @@ mod tests {
     fn only_the_measured_part_of_a_document_is_replaced() {
         let old = format!("above\n{BEGIN}\nold\n{END}\nbelow\n");
         assert_eq!(
-            replaced(&old, "new\n"),
+            replaced(&old, BEGIN, END, "new\n"),
             Some(format!("above\n{BEGIN}\nnew\n{END}\nbelow\n"))
         );
-        assert_eq!(replaced("above", "new"), None);
+        assert_eq!(replaced("above", BEGIN, END, "new"), None);
     }
 }

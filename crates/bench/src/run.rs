@@ -29,7 +29,7 @@ pub(crate) fn run(options: &Options) -> Result<(), BenchError> {
         options,
         programs: Programs {
             ours,
-            peers: peers(options)?,
+            peers: peers(options.peers.as_deref())?,
         },
         key: SigningKey::from_bytes(&random()?),
     };
@@ -134,20 +134,25 @@ fn phase(
 /// Ours, as released and linked statically: those of the command line, or built now. A run that
 /// writes no document has the second only if it is named.
 fn binaries(options: &Options) -> Result<(PathBuf, Option<PathBuf>), BenchError> {
-    let target = target_directory()?;
-    let ours = match &options.ours {
-        Some(path) => path.clone(),
-        None => build(&target, None)?,
-    };
+    let ours = our_signer(options.ours.as_deref())?;
     let linked = match &options.static_binary {
         Some(path) => Some(path.clone()),
         None if options.output.is_none() => None,
-        None => Some(build(&target.join("static"), Some(STATICALLY))?),
+        None => Some(build(
+            &target_directory()?.join("static"),
+            Some(STATICALLY),
+        )?),
     };
-    Ok((
-        fs::canonicalize(&ours).map_err(BenchError::file(&ours))?,
-        linked,
-    ))
+    Ok((ours, linked))
+}
+
+/// Our signer as released: that of the command line, or built now.
+pub(crate) fn our_signer(named: Option<&Path>) -> Result<PathBuf, BenchError> {
+    let ours = match named {
+        Some(path) => path.to_owned(),
+        None => build(&target_directory()?, None)?,
+    };
+    fs::canonicalize(&ours).map_err(BenchError::file(&ours))
 }
 
 /// Builds the signer. With `flags` for the compiler it takes a target directory of its own, so
@@ -186,8 +191,8 @@ fn target_directory() -> Result<PathBuf, BenchError> {
 }
 
 /// Where `cargo xtask peers` leaves them.
-fn peers(options: &Options) -> Result<PathBuf, BenchError> {
-    if let Some(path) = &options.peers {
+pub(crate) fn peers(named: Option<&Path>) -> Result<PathBuf, BenchError> {
+    if let Some(path) = named {
         return fs::canonicalize(path).map_err(BenchError::file(path));
     }
     let cache = std::env::var_os("XDG_CACHE_HOME")

@@ -92,7 +92,7 @@ impl Scene {
         directory: &Path,
         key: &SigningKey,
         transport: Transport,
-        chains: u32,
+        names: &[String],
         nodes_per_chain: u32,
     ) -> Result<Self, BenchError> {
         let root = tempfile::Builder::new().prefix("b").tempdir_in(directory);
@@ -103,10 +103,10 @@ impl Scene {
             run: run.map_err(BenchError::file(memory))?,
         };
         let mut nodes = Vec::new();
-        for chain in 1..=chains {
+        for (chain, name) in (1..).zip(names) {
             for node in 1..=nodes_per_chain {
                 let socket = files.root().join(format!("{chain}-{node}.sock"));
-                nodes.push(Node::new(&format!("bench-{chain}"), transport, &socket)?);
+                nodes.push(Node::new(name, transport, &socket)?);
             }
         }
         let scene = Self { files, nodes };

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use harness::percentile;
+
 /// What one turn of a signer gave.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Turn {
@@ -23,20 +25,13 @@ pub(crate) struct Turn {
 pub(crate) fn turn(latencies: &mut [Duration], whole: Duration, memory: (f64, f64)) -> Turn {
     latencies.sort_unstable();
     Turn {
-        p50_us: percentile_us(latencies, 0.5),
-        p99_us: percentile_us(latencies, 0.99),
-        p999_us: percentile_us(latencies, 0.999),
+        p50_us: percentile(latencies, 0.5),
+        p99_us: percentile(latencies, 0.99),
+        p999_us: percentile(latencies, 0.999),
         per_second: latencies.len() as f64 / whole.as_secs_f64(),
         rss_mib: memory.0,
         peak_mib: memory.1,
     }
-}
-
-/// The nearest rank: the smallest value that a share of all values does not exceed.
-fn percentile_us(sorted: &[Duration], share: f64) -> f64 {
-    let rank = (sorted.len() as f64 * share).ceil() as usize;
-    let value = sorted.get(rank.max(1) - 1).copied().unwrap_or_default();
-    value.as_secs_f64() * 1e6
 }
 
 /// The middle value; of an even number the mean of the two in the middle. 0 of none.
@@ -61,13 +56,6 @@ mod tests {
         let turn = turn(&mut latencies, Duration::from_secs(2), (1.0, 2.0));
         let found = [turn.p50_us, turn.p99_us, turn.p999_us, turn.per_second];
         assert_eq!(found.map(f64::round), [500.0, 990.0, 999.0, 500.0]);
-    }
-
-    #[test]
-    fn percentile_of_one_value_is_that_value() {
-        let one = [Duration::from_micros(7)];
-        assert_eq!(percentile_us(&one, 0.5).round(), 7.0);
-        assert_eq!(percentile_us(&one, 0.999).round(), 7.0);
     }
 
     #[test]

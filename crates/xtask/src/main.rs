@@ -16,6 +16,7 @@ mod dist;
 mod docker;
 mod e2e;
 mod fuzz;
+mod harness;
 mod interop;
 mod nodes;
 mod package;
@@ -98,6 +99,12 @@ const COMMANDS: &[Command] = &[
         arguments: "[--short]",
         help: "measures ours beside the peers and rewrites docs/benchmarks.md (--help)",
         run: bench::run,
+    },
+    Command {
+        name: "harness",
+        arguments: "[--peers]",
+        help: "tries ours as `tmkms harness` does; with --peers the others too, into docs/harness.md (--help)",
+        run: harness::run,
     },
     Command {
         name: "fuzz",
