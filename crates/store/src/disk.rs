@@ -2,10 +2,11 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
-use rustix::fs::{AtFlags, CWD, StatxFlags, makedev, statx};
+use crate::place::Place;
 
 /// A file of fixed size that is read whole and written in place.
 pub trait Disk: Send {
@@ -40,8 +41,8 @@ pub trait Disk: Send {
 #[derive(Debug)]
 pub struct FileDisk {
     file: File,
-    path: PathBuf,
-    inode: (u64, u64),
+    place: Place,
+    synced_in: Duration,
 }
 
 impl FileDisk {
@@ -62,12 +63,23 @@ impl FileDisk {
     }
 
     fn new(file: File, path: &Path) -> io::Result<Self> {
-        let metadata = file.metadata()?;
         Ok(Self {
-            inode: (metadata.dev(), metadata.ino()),
+            place: Place::new(path, &file.metadata()?),
             file,
-            path: path.to_owned(),
+            synced_in: Duration::ZERO,
         })
+    }
+
+    /// Its name, to be looked at by whoever does not write.
+    #[must_use]
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// How long the last sync took.
+    #[must_use]
+    pub fn synced_in(&self) -> Duration {
+        self.synced_in
     }
 
     /// The open file.
@@ -91,35 +103,13 @@ impl Disk for FileDisk {
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        self.file.sync_data()
+        let started = Instant::now();
+        self.file.sync_data()?;
+        self.synced_in = started.elapsed();
+        Ok(())
     }
 
     fn check_in_place(&mut self) -> io::Result<()> {
-        let there = inode_at(&self.path).map_err(|e| {
-            io::Error::new(e.kind(), format!("{} is gone: {e}", self.path.display()))
-        })?;
-        if there == self.inode {
-            return Ok(());
-        }
-        Err(io::Error::other(format!(
-            "{} was replaced by another one",
-            self.path.display()
-        )))
-    }
-}
-
-/// Device and number of the inode that a name leads to.
-///
-/// Asks for nothing else: when the times of a file were read, Linux since 6.13 gives the next
-/// write to it a time of its own, and a file system without a journal then writes the inode out
-/// with every sync.
-fn inode_at(path: &Path) -> io::Result<(u64, u64)> {
-    match statx(CWD, path, AtFlags::empty(), StatxFlags::INO) {
-        Ok(found) => Ok((
-            makedev(found.stx_dev_major, found.stx_dev_minor),
-            found.stx_ino,
-        )),
-        // A missing file, or a system that does not know or allow statx(2).
-        Err(_) => std::fs::metadata(path).map(|found| (found.dev(), found.ino())),
+        self.place.check()
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use guard::{Knowledge, Mark, Store, StoreError};
 use privval::{Canonical, ChainId};
@@ -12,6 +13,7 @@ use crate::error::OpenError;
 use crate::home::{Home, StateFile};
 use crate::memory::Memory;
 use crate::page::Page;
+use crate::place::Place;
 use crate::recovery;
 use crate::ring::Ring;
 
@@ -44,6 +46,20 @@ impl FileStore {
     /// when the file system refuses.
     pub fn open(state_file: &Path, chain_id: &ChainId) -> Result<Opened, OpenError> {
         Self::open_in(&mut Directory::of(state_file)?, chain_id)
+    }
+
+    /// The names of its two files, for whoever looks at them from outside.
+    #[must_use]
+    pub fn places(&self) -> Vec<Place> {
+        [self.ring.disk(), &self.document]
+            .map(|disk| disk.place().clone())
+            .into()
+    }
+
+    /// How long the disk took to make the last mark durable.
+    #[must_use]
+    pub fn synced_in(&self) -> Duration {
+        self.ring.disk().synced_in()
     }
 }
 

@@ -35,6 +35,11 @@ impl<D: Disk> Ring<D> {
         }
     }
 
+    /// What it is written to.
+    pub(crate) fn disk(&self) -> &D {
+        &self.disk
+    }
+
     /// Writes the newest record once more and returns when it is durable.
     ///
     /// After a failed sync a record may be there to read and never reach the disk, because the
