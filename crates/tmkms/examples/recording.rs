@@ -53,6 +53,7 @@ fn measured(record: &ChainRecord, votes: &[Canonical]) -> Result<u128, std::num:
         let took = Took {
             decode: b - a,
             commit: c - b + Duration::from_micros(131),
+            sync: Duration::from_micros(110),
             sign: d - c + Duration::from_micros(20),
             write: e - d + Duration::from_micros(9),
             total: e - a + Duration::from_micros(160),

@@ -5,12 +5,18 @@
 
 pub mod client;
 pub mod document;
+mod heights;
 pub mod latency;
 pub mod link;
+pub mod moment;
+mod process;
 pub mod record;
 pub mod server;
 pub mod socket;
 pub mod source;
+pub mod turn;
+pub(crate) mod units;
+pub mod watch;
 
 use std::io::IsTerminal;
 

@@ -44,7 +44,7 @@ pub(super) fn run(args: &GatewayArgs) -> Outcome {
     for forward in running.status() {
         info!(target: "tmkms::gateway", "{}", announced(&forward.forward));
     }
-    let _status = socket.and_then(|socket| start::answer(socket, source(&up, &running)));
+    let _status = socket.and_then(|socket| start::answer(socket, &Arc::new(source(&up, &running))));
     let outcome = watch(&up, &shutdown);
     running.stop();
     up.tunnel.stop();

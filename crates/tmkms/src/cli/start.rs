@@ -40,6 +40,7 @@ pub(super) fn run(args: &StartArgs) -> Outcome {
     let tunnels = tunnels.prepare()?;
     hardening::after_keys();
     let socket = status_socket(&config);
+    let mut source = Source::of(&signer.nodes);
     // Before any thread is started: each inherits it.
     restrict(&signer.nodes, names, socket.as_ref(), args.no_sandbox);
     let shutdown = Shutdown::default();
@@ -49,9 +50,15 @@ pub(super) fn run(args: &StartArgs) -> Outcome {
     for node in &mut signer.nodes {
         node.tunnels = Arc::clone(&tunnels);
     }
-    let _status = socket.and_then(|socket| answer(socket, source(&signer.nodes, &tunnels)));
+    tunnels
+        .sources()
+        .for_each(|tunnel| source.add_tunnel(tunnel));
+    let source = Arc::new(source);
+    let _status = socket.and_then(|socket| answer(socket, &source));
     let outcome = serve(signer.nodes, &shutdown);
     signals.close();
+    // Whoever tells of them may still hold them.
+    tunnels.stop();
     outcome
 }
 
@@ -67,17 +74,9 @@ pub(super) fn listen(path: &Path) -> Option<Socket> {
         .ok()
 }
 
-fn source(nodes: &[Node], tunnels: &Arc<Running>) -> Source {
-    let mut source = Source::of(nodes);
-    tunnels
-        .sources()
-        .for_each(|tunnel| source.add_tunnel(tunnel));
-    source
-}
-
 /// Answers on a socket. Where that cannot be, the work goes on without.
-pub(super) fn answer(socket: Socket, source: Source) -> Option<Server> {
-    Server::start(socket, source)
+pub(super) fn answer(socket: Socket, source: &Arc<Source>) -> Option<Server> {
+    Server::start(socket, Arc::clone(source))
         .inspect_err(|error| warn!(target: "tmkms::status", "no status: {error}"))
         .ok()
 }
@@ -100,7 +99,15 @@ pub(super) fn keep(mut needs: Needs, socket: Option<&Socket>, no_sandbox: bool) 
             .remove
             .extend(socket.own_directory().map(Path::to_owned));
     }
-    sandbox::apply(&needs, Threads::All).tell();
+    needs
+}
+
+/// Keeps what is needed, and tells what that is.
+fn restrict(needs: &Needs, no_sandbox: bool) {
+    if no_sandbox {
+        return sandbox::tell_off();
+    }
+    sandbox::apply(needs, Threads::All).tell();
 }
 
 /// Runs a session for each node, to the end of all of them.

@@ -136,6 +136,7 @@ mod tests {
     use super::*;
     use std::io::Write as _;
     use std::os::unix::net::UnixListener;
+    use std::sync::Arc;
 
     use crate::observe::{server::Server, socket::Socket, source::Source};
 
@@ -155,7 +156,7 @@ mod tests {
     fn process_without_chains_answers_until_it_ends() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("run/status.sock");
-        let server = Server::start(Socket::bind(&path).unwrap(), Source::default()).unwrap();
+        let server = Server::start(Socket::bind(&path).unwrap(), Arc::default()).unwrap();
         for _ in 0..3 {
             let answer = ask(&path).unwrap();
             assert_eq!(answer.document.pid, std::process::id());
@@ -170,7 +171,7 @@ mod tests {
     fn clients_that_never_read_hold_up_nobody_for_long() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("status.sock");
-        let _server = Server::start(Socket::bind(&path).unwrap(), Source::default()).unwrap();
+        let _server = Server::start(Socket::bind(&path).unwrap(), Arc::default()).unwrap();
         let silent: Vec<_> = (0..5).map(|_| connect(&path, PATIENCE).unwrap()).collect();
         ask(&path).unwrap();
         drop(silent);

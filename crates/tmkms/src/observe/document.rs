@@ -3,9 +3,17 @@
 //! Invariants:
 //! - No secret is in it.
 //! - Within one [`FORMAT`] fields are only added. A reader passes over those it does not know.
-//! - Durations are counted on a clock that nobody sets; only `time` and `started` are times of day.
+//! - Durations are counted on a clock that nobody sets; `time`, `started` and what ends in
+//!   `unix_ms` are times of day.
+
+mod chain;
 
 use serde::{Deserialize, Serialize};
+
+pub use self::chain::{
+    Bucket, Chain, ChainState, Heights, Key, KeyFile, LastRefusal, LastSigned, Latency,
+    Percentiles, Refusals, Signatures,
+};
 
 /// The format of the document. It changes when a field goes or means something else.
 pub const FORMAT: u32 = 1;
@@ -23,6 +31,9 @@ pub struct Document {
     pub time: String,
     /// When the process started.
     pub started: String,
+    /// The same in milliseconds since 1970.
+    #[serde(default)]
+    pub started_unix_ms: u64,
     /// How long that is ago.
     pub uptime_s: u64,
     /// Whether it does its work.
@@ -36,6 +47,22 @@ pub struct Document {
     /// What a gateway forwards.
     #[serde(default)]
     pub forwards: Vec<Forward>,
+    /// What the process takes of the system; `None` where the system does not tell.
+    #[serde(default)]
+    pub process: Option<Process>,
+}
+
+/// What a process takes of the system.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Process {
+    /// Memory that is in use and not in swap, in bytes.
+    pub resident_bytes: u64,
+    /// Time that processors spent on it.
+    pub cpu_ms: u64,
+    /// File descriptors that are open.
+    pub open_fds: u64,
+    /// How many may be; `None` for any number.
+    pub max_fds: Option<u64>,
 }
 
 /// Whether a signer does its work.
@@ -50,132 +77,8 @@ pub enum Verdict {
     NotConnected,
 }
 
-/// A chain.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Chain {
-    /// Its id.
-    pub id: String,
-    /// Its key.
-    pub key: Key,
-    /// Whether it signs.
-    pub state: ChainState,
-    /// Why it does not sign, in words.
-    pub why: Option<String>,
-    /// What was signed last.
-    pub last_signed: Option<LastSigned>,
-    /// How many signatures were given.
-    pub signatures: Signatures,
-    /// How many requests were refused, by cause.
-    pub refusals: Vec<Refusals>,
-    /// The last refusal.
-    pub last_refusal: Option<LastRefusal>,
-    /// How long votes and proposals took, repeated ones left out.
-    pub latency: Latency,
-}
-
-/// Whether a chain signs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ChainState {
-    /// It signs what the guard allows.
-    Ready,
-    /// It has no past and lets heights pass.
-    Waiting,
-    /// It signs nothing until a restart.
-    Stopped,
-}
-
-/// A consensus key; all of it is public.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Key {
-    /// `ed25519` or `secp256k1`.
-    pub algorithm: String,
-    /// As `key_format` wants it.
-    pub public_key: String,
-    /// The address by which nodes know the validator, in hexadecimal.
-    pub address: String,
-    /// Who holds the key: `softsign`.
-    pub provider: String,
-}
-
-/// The last place that was signed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LastSigned {
-    /// The height.
-    pub height: i64,
-    /// The round.
-    pub round: i32,
-    /// The step: 0 proposal, 1 prevote, 2 precommit.
-    pub step: u8,
-    /// How long ago; `None` where it was before this process started.
-    pub age_s: Option<u64>,
-}
-
-/// How many signatures were given since the start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Signatures {
-    /// Of proposals, each counted once.
-    pub proposals: u64,
-    /// Of prevotes, each counted once.
-    pub prevotes: u64,
-    /// Of precommits, each counted once.
-    pub precommits: u64,
-    /// The same once more, because a node asked again.
-    pub repeated: u64,
-    /// Of raw bytes.
-    pub raw_bytes: u64,
-}
-
-/// Refusals of one kind.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Refusals {
-    /// The kind.
-    pub cause: String,
-    /// How many.
-    pub count: u64,
-}
-
-/// A refusal.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LastRefusal {
-    /// Its kind.
-    pub cause: String,
-    /// In words. What the node sent may be in it, without control characters.
-    pub text: String,
-    /// How long ago.
-    pub age_s: u64,
-}
-
-/// How long each stage took.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Latency {
-    /// Reading the request.
-    pub decode: Percentiles,
-    /// Judging it and making the mark durable, the wait for another node's request included.
-    pub commit: Percentiles,
-    /// Signing.
-    pub sign: Percentiles,
-    /// Writing the answer to the connection.
-    pub write: Percentiles,
-    /// From the whole request to the written answer.
-    pub total: Percentiles,
-}
-
-/// Percentiles, rounded up by a sixteenth at most.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Percentiles {
-    /// Of how many.
-    pub count: u64,
-    /// The median, in nanoseconds.
-    pub p50_ns: u64,
-    /// What 99 of 100 stay at or below.
-    pub p99_ns: u64,
-    /// The longest, exactly.
-    pub max_ns: u64,
-}
-
 /// A node.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Node {
     /// The chain it belongs to.
     pub chain: String,
@@ -189,29 +92,54 @@ pub struct Node {
     pub state: NodeState,
     /// Connected, or not connected, for so long.
     pub for_s: u64,
+    /// Since when that is, in milliseconds since 1970.
+    #[serde(default)]
+    pub since_unix_ms: u64,
     /// How often it was dialled since it was connected last.
     pub tries: u64,
     /// The name of the tunnel that the last connection was inside of.
     #[serde(default)]
     pub tunnel: Option<String>,
+    /// How often it was dialled since the start.
+    #[serde(default)]
+    pub dials: u64,
+    /// How often it was connected since the start.
+    #[serde(default)]
+    pub connections: u64,
     /// What went wrong last, also when it is mended.
     pub trouble: Option<Trouble>,
+    /// How often each kind of trouble was seen since the start.
+    #[serde(default)]
+    pub troubles: Vec<Troubles>,
+    /// For how long its thread has been quiet beyond what its work explains.
+    #[serde(default)]
+    pub overdue_s: Option<u64>,
+}
+
+/// Troubles of one kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Troubles {
+    /// The kind.
+    pub kind: String,
+    /// How many.
+    pub count: u64,
 }
 
 /// The state of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NodeState {
     /// It stands.
     Connected,
     /// It is being made.
+    #[default]
     Dialling,
     /// It will be tried again in a moment.
     Waiting,
 }
 
 /// What went wrong.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trouble {
     /// A short name.
     pub kind: String,
@@ -243,6 +171,9 @@ pub struct Tunnel {
     /// Datagrams that were dropped because they were of nobody who is known.
     #[serde(default)]
     pub unknown_datagrams: u64,
+    /// Why it has ended; `None` while it runs.
+    #[serde(default)]
+    pub ended: Option<String>,
 }
 
 /// Another end of a tunnel.
@@ -256,6 +187,9 @@ pub struct TunnelPeer {
     pub allowed_ips: Vec<String>,
     /// How long ago the last handshake was; `None` when there was none.
     pub handshake_age_s: Option<u64>,
+    /// When that was, in seconds since 1970.
+    #[serde(default)]
+    pub handshake_unix_s: Option<u64>,
     /// What came from it, in bytes on the outside.
     pub rx_bytes: u64,
     /// What was sent to it.
@@ -311,7 +245,7 @@ impl Verdict {
             let mut own = nodes.iter().filter(|node| node.chain == chain.id);
             own.any(|node| node.state == NodeState::Connected)
         };
-        if chains.iter().any(|chain| chain.state != ChainState::Ready) {
+        if !chains.iter().all(Chain::can_sign) {
             Self::CannotSign
         } else if chains.iter().all(is_connected) {
             Self::Ready
@@ -328,14 +262,8 @@ mod tests {
     fn chain(id: &str, state: ChainState) -> Chain {
         Chain {
             id: id.to_owned(),
-            key: Key::default(),
             state,
-            why: None,
-            last_signed: None,
-            signatures: Signatures::default(),
-            refusals: Vec::new(),
-            last_refusal: None,
-            latency: Latency::default(),
+            ..Chain::default()
         }
     }
 
@@ -343,13 +271,8 @@ mod tests {
         Node {
             chain: chain.to_owned(),
             address: "tcp://node:26659".to_owned(),
-            protocol_version: None,
-            contradicted: None,
             state,
-            for_s: 0,
-            tries: 0,
-            tunnel: None,
-            trouble: None,
+            ..Node::default()
         }
     }
 
@@ -372,6 +295,15 @@ mod tests {
             let chains = [chain("a", ChainState::Ready), chain("b", state)];
             assert_eq!(Verdict::of(&chains, &[]), Verdict::CannotSign);
         }
+    }
+
+    #[test]
+    fn state_that_is_not_in_its_place_is_a_signature_that_will_fail() {
+        let mut chains = [chain("a", ChainState::Ready)];
+        let nodes = [node("a", NodeState::Connected)];
+        assert_eq!(Verdict::of(&chains, &nodes), Verdict::Ready);
+        chains[0].state_trouble = Some("it is gone".to_owned());
+        assert_eq!(Verdict::of(&chains, &nodes), Verdict::CannotSign);
     }
 
     #[test]

@@ -21,6 +21,7 @@ const BUCKETS: usize = ((TOP - BITS + 2) << BITS) as usize;
 pub struct Histogram {
     buckets: [AtomicU64; BUCKETS],
     max_ns: AtomicU64,
+    sum_ns: AtomicU64,
 }
 
 impl Default for Histogram {
@@ -28,6 +29,7 @@ impl Default for Histogram {
         Self {
             buckets: std::array::from_fn(|_| AtomicU64::new(0)),
             max_ns: AtomicU64::new(0),
+            sum_ns: AtomicU64::new(0),
         }
     }
 }
@@ -40,6 +42,7 @@ impl Histogram {
             bucket.fetch_add(1, Relaxed);
         }
         self.max_ns.fetch_max(ns, Relaxed);
+        self.sum_ns.fetch_add(ns, Relaxed);
     }
 
     /// What was counted so far.
@@ -58,8 +61,30 @@ impl Histogram {
             p50_ns: at(50),
             p99_ns: at(99),
             max_ns,
+            sum_ns: self.sum_ns.load(Relaxed),
+            buckets: by_power(&counts),
         }
     }
+}
+
+/// The counts for each power of two, without the empty ones.
+fn by_power(counts: &[u64]) -> Vec<document::Bucket> {
+    let mut found: Vec<document::Bucket> = Vec::new();
+    for (index, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
+        // What is too long for all others is in the last one.
+        let le_ns = match index {
+            index if index >= BUCKETS - 1 => u64::MAX,
+            index => longest(index).saturating_add(1).next_power_of_two() - 1,
+        };
+        match found.last_mut() {
+            Some(last) if last.le_ns == le_ns => last.count = last.count.saturating_add(*count),
+            _ => found.push(document::Bucket {
+                le_ns,
+                count: *count,
+            }),
+        }
+    }
+    found
 }
 
 /// The bucket of a duration: linear below 2⁴ ns, then 2⁴ for each power of two.
@@ -121,6 +146,7 @@ mod tests {
         }
         let found = histogram.percentiles();
         assert_eq!((found.count, found.max_ns), (10_000, 10_000_000));
+        assert_eq!(found.sum_ns, 10_000 * 10_001 / 2 * 1_000);
         for (told, exact) in [(found.p50_ns, 5_000_000_u64), (found.p99_ns, 9_900_000)] {
             assert!(
                 told >= exact && told <= exact + exact / 16,
@@ -137,6 +163,41 @@ mod tests {
         let found = histogram.percentiles();
         let all = [found.p50_ns, found.p99_ns, found.max_ns];
         assert_eq!(all, [131_071; 3]);
+    }
+
+    #[test]
+    fn buckets_that_are_told_end_below_a_power_of_two_and_hold_all_of_it() {
+        let histogram = Histogram::default();
+        for ns in [
+            0,
+            1,
+            2,
+            3,
+            15,
+            16,
+            1_023,
+            1_024,
+            1_500,
+            2_047,
+            2_048,
+            u64::MAX,
+        ] {
+            histogram.record(Duration::from_nanos(ns));
+        }
+        let told = histogram.percentiles().buckets;
+        let told: Vec<_> = told.iter().map(|it| (it.le_ns, it.count)).collect();
+        let expected = [
+            (0, 1),
+            (1, 1),
+            (3, 2),
+            (15, 1),
+            (31, 1),
+            (1_023, 1),
+            (2_047, 3),
+            (4_095, 1),
+            (u64::MAX, 1),
+        ];
+        assert_eq!(told, expected);
     }
 
     #[test]

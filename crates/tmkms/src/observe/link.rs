@@ -2,24 +2,33 @@
 //!
 //! Invariant: as in [`record`](super::record), nothing here waits for I/O.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::document;
+use super::moment::Moment;
+use super::turn::Turn;
 use crate::session::Trouble;
 
 /// What became of the connection to a node.
 #[derive(Debug)]
-pub struct NodeRecord(Mutex<Link>);
+pub struct NodeRecord {
+    link: Mutex<Link>,
+    turn: Turn,
+}
 
 #[derive(Debug)]
 struct Link {
     state: document::NodeState,
     /// Since when it is connected, or is not.
-    since: Instant,
+    since: Moment,
     tries: u64,
     /// The tunnel that the connection was inside of last.
     tunnel: Option<Arc<str>>,
+    dials: u64,
+    connections: u64,
+    troubles: BTreeMap<&'static str, u64>,
     contradicted: Option<&'static str>,
     trouble: Option<Seen>,
 }
@@ -35,14 +44,20 @@ struct Seen {
 
 impl Default for NodeRecord {
     fn default() -> Self {
-        Self(Mutex::new(Link {
-            state: document::NodeState::Dialling,
-            since: Instant::now(),
-            tries: 0,
-            tunnel: None,
-            contradicted: None,
-            trouble: None,
-        }))
+        Self {
+            link: Mutex::new(Link {
+                state: document::NodeState::Dialling,
+                since: Moment::now(),
+                tries: 0,
+                dials: 0,
+                connections: 0,
+                tunnel: None,
+                troubles: BTreeMap::new(),
+                contradicted: None,
+                trouble: None,
+            }),
+            turn: Turn::default(),
+        }
     }
 }
 
@@ -52,13 +67,15 @@ impl NodeRecord {
         let mut link = self.link();
         link.state = document::NodeState::Dialling;
         link.tries = link.tries.saturating_add(1);
+        link.dials = link.dials.saturating_add(1);
     }
 
     /// The connection stands, inside a tunnel or not.
     pub fn connected(&self, tunnel: Option<Arc<str>>) {
         let mut link = self.link();
         link.state = document::NodeState::Connected;
-        link.since = Instant::now();
+        link.since = Moment::now();
+        link.connections = link.connections.saturating_add(1);
         link.tries = 0;
         link.tunnel = tunnel;
         link.contradicted = None;
@@ -69,8 +86,10 @@ impl NodeRecord {
         let text = trouble.to_string();
         let now = Instant::now();
         let mut link = self.link();
+        let count = link.troubles.entry(trouble.kind()).or_default();
+        *count = count.saturating_add(1);
         let known = link.trouble.as_ref().filter(|it| it.kind == trouble.kind());
-        let is_same = known.is_some_and(|it| it.last >= link.since);
+        let is_same = known.is_some_and(|it| it.last >= link.since.instant());
         let first = known.filter(|_| is_same).map_or(now, |it| it.first);
         link.trouble = Some(Seen {
             kind: trouble.kind(),
@@ -83,7 +102,7 @@ impl NodeRecord {
 
     /// There is no connection, and the next attempt comes after a pause.
     pub fn waiting(&self) {
-        let now = Instant::now();
+        let now = Moment::now();
         let mut link = self.link();
         if link.state == document::NodeState::Connected {
             link.since = now;
@@ -94,6 +113,12 @@ impl NodeRecord {
     /// The node speaks another version than configured.
     pub fn contradicted(&self, why: &'static str) {
         self.link().contradicted = Some(why);
+    }
+
+    /// What its thread says of itself.
+    #[must_use]
+    pub fn turn(&self) -> &Turn {
+        &self.turn
     }
 
     /// All of it, with what tmkms.toml says of the node.
@@ -114,15 +139,27 @@ impl NodeRecord {
             protocol_version: configured.protocol_version.clone(),
             contradicted: link.contradicted.map(str::to_owned),
             state: link.state,
-            for_s: age(link.since),
+            for_s: link.since.age_s(now),
+            since_unix_ms: link.since.unix_ms(),
             tries: link.tries,
             tunnel: link.tunnel.as_ref().map(ToString::to_string),
+            dials: link.dials,
+            connections: link.connections,
             trouble,
+            troubles: link
+                .troubles
+                .iter()
+                .map(|(kind, count)| document::Troubles {
+                    kind: (*kind).to_owned(),
+                    count: *count,
+                })
+                .collect(),
+            overdue_s: self.turn.overdue(now).map(|it| it.as_secs()),
         }
     }
 
     fn link(&self) -> MutexGuard<'_, Link> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.link.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -156,9 +193,9 @@ mod tests {
             record.trouble(&Trouble::Refused);
             let link = record.link();
             let seen = link.trouble.as_ref().unwrap();
-            (seen.first, seen.last, link.since)
+            (seen.first, seen.last, link.since.instant())
         };
-        let start = record.link().since;
+        let start = record.link().since.instant();
         let (first, _, _) = fail();
         let (same, later, since) = fail();
         assert!(same == first && later > first && since == start);
@@ -170,5 +207,7 @@ mod tests {
         );
         let (new, _, since) = fail();
         assert!(new > later && since > start && since <= new);
+        assert_eq!((told().dials, told().connections), (3, 1));
+        assert_eq!(told().troubles[0].count, 3);
     }
 }

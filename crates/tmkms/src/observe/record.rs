@@ -11,7 +11,10 @@ use std::time::{Duration, Instant};
 use privval::{Canonical, Hrs, VoteType};
 
 use super::document;
+use super::heights::Heights;
 use super::latency::Histogram;
+use super::moment::Moment;
+use super::watch::Watch;
 
 /// What a chain did since the start.
 #[derive(Debug, Default)]
@@ -24,16 +27,19 @@ pub struct ChainRecord {
     raw_bytes: AtomicU64,
     decode: Histogram,
     commit: Histogram,
+    sync: Histogram,
     sign: Histogram,
     write: Histogram,
     total: Histogram,
+    watch: Watch,
     past: Mutex<Past>,
 }
 
 #[derive(Debug, Default)]
 struct Past {
     /// Without a time where it was before the start.
-    signed: Option<(Hrs, Option<Instant>)>,
+    signed: Option<(Hrs, Option<Moment>)>,
+    heights: Heights,
     refusals: BTreeMap<&'static str, u64>,
     refused: Option<Refused>,
     obstacle: Option<(document::ChainState, String)>,
@@ -60,6 +66,8 @@ pub struct Took {
     pub decode: Duration,
     /// Judging it and making the mark durable.
     pub commit: Duration,
+    /// Of that, the wait for the disk.
+    pub sync: Duration,
     /// Signing.
     pub sign: Duration,
     /// Writing the answer.
@@ -69,11 +77,12 @@ pub struct Took {
 }
 
 impl ChainRecord {
-    /// Nothing done yet, with what was signed before.
+    /// Nothing done yet, with what was signed before and the files to look at.
     #[must_use]
-    pub fn new(key: document::Key, signed: Option<Hrs>) -> Self {
+    pub fn new(key: document::Key, signed: Option<Hrs>, watch: Watch) -> Self {
         let record = Self {
             key,
+            watch,
             ..Self::default()
         };
         record.past().signed = signed.map(|hrs| (hrs, None));
@@ -92,15 +101,17 @@ impl ChainRecord {
         counter.fetch_add(1, Relaxed);
         self.decode.record(took.decode);
         self.commit.record(took.commit);
+        self.sync.record(took.sync);
         self.sign.record(took.sign);
         self.write.record(took.write);
         self.total.record(took.total);
-        let (hrs, now) = (canonical.hrs(), Instant::now());
+        let (hrs, now) = (canonical.hrs(), Moment::now());
         let mut past = self.past();
         // Two nodes may ask at once, and the later place be recorded first.
         if past.signed.is_none_or(|(last, _)| last < hrs) {
             past.signed = Some((hrs, Some(now)));
         }
+        past.heights.signed(hrs);
         // A chain that stopped stays so, though another node's signature may be recorded after.
         if past.state() == document::ChainState::Waiting {
             past.obstacle = None;
@@ -135,12 +146,14 @@ impl ChainRecord {
     #[must_use]
     pub fn document(&self, id: &str, now: Instant) -> document::Chain {
         let age = |at: Instant| now.saturating_duration_since(at).as_secs();
+        let (key_file, state_trouble) = (self.watch.key_file(), self.watch.state_trouble());
         let past = self.past();
         let last_signed = past.signed.map(|(hrs, at)| document::LastSigned {
             height: hrs.height.value(),
             round: hrs.round.value(),
             step: step(hrs),
-            age_s: at.map(age),
+            age_s: at.map(|at| at.age_s(now)),
+            unix_ms: at.map(|at| at.unix_ms()),
         });
         let last_refusal = past.refused.as_ref().map(|refused| document::LastRefusal {
             cause: refused.cause.to_owned(),
@@ -157,13 +170,18 @@ impl ChainRecord {
         let why = past.obstacle.as_ref().map(|(_, why)| why.clone());
         document::Chain {
             id: id.to_owned(),
-            key: self.key.clone(),
+            key: document::Key {
+                file: key_file,
+                ..self.key.clone()
+            },
             state: past.state(),
             why,
+            state_trouble,
             last_signed,
             refusals: refusals.collect(),
             last_refusal,
             signatures: self.signatures(),
+            heights: past.heights.document(),
             latency: self.latency(),
         }
     }
@@ -182,6 +200,7 @@ impl ChainRecord {
         document::Latency {
             decode: self.decode.percentiles(),
             commit: self.commit.percentiles(),
+            sync: self.sync.percentiles(),
             sign: self.sign.percentiles(),
             write: self.write.percentiles(),
             total: self.total.percentiles(),
@@ -230,7 +249,7 @@ mod tests {
 
     #[test]
     fn signature_that_is_recorded_late_does_not_take_the_last_place_back() {
-        let record = ChainRecord::new(document::Key::default(), None);
+        let record = ChainRecord::default();
         for height in [1, 3, 2] {
             record.signed(&precommit(height), &Took::default());
         }
@@ -239,6 +258,10 @@ mod tests {
         assert_eq!(
             (told.signatures.precommits, told.latency.total.count),
             (3, 3)
+        );
+        assert_eq!(
+            (told.heights.newest, told.heights.marks.as_str()),
+            (3, "SSS")
         );
     }
 

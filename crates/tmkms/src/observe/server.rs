@@ -36,7 +36,7 @@ impl Server {
     ///
     /// # Errors
     /// What the system says when it has no thread.
-    pub fn start(socket: Socket, source: Source) -> io::Result<Self> {
+    pub fn start(socket: Socket, source: Arc<Source>) -> io::Result<Self> {
         let listener = socket.listener()?;
         let ended = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&ended);

@@ -6,6 +6,8 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::document::{Document, FORMAT, Forward, Tunnel, Verdict};
 use super::link::{NodeName, NodeRecord};
+use super::moment::Moment;
+use super::process::Process;
 use crate::date::utc_date;
 use crate::session::Node;
 use crate::signer::Chain;
@@ -18,7 +20,8 @@ pub type ForwardSource = Box<dyn Fn() -> Vec<Forward> + Send + Sync>;
 
 /// All that a process tells of.
 pub struct Source {
-    started: (SystemTime, Instant),
+    started: Moment,
+    process: Option<Process>,
     chains: Vec<Arc<Chain>>,
     nodes: Vec<(NodeName, Arc<NodeRecord>)>,
     tunnels: Vec<TunnelSource>,
@@ -29,7 +32,8 @@ impl Default for Source {
     /// A process that signs nothing, started now.
     fn default() -> Self {
         Self {
-            started: (SystemTime::now(), Instant::now()),
+            started: Moment::now(),
+            process: Process::open(),
             chains: Vec::new(),
             nodes: Vec::new(),
             tunnels: Vec::new(),
@@ -45,7 +49,8 @@ impl fmt::Debug for Source {
 }
 
 impl Source {
-    /// A signer for these nodes, started now.
+    /// A signer for these nodes, started now. To be made before the sandbox goes on: it opens what
+    /// the system tells of the process.
     #[must_use]
     pub fn of(nodes: &[Node]) -> Self {
         let mut source = Self::default();
@@ -77,7 +82,6 @@ impl Source {
     #[must_use]
     pub fn document(&self) -> Document {
         let now = Instant::now();
-        let (started, started_at) = self.started;
         let chains: Vec<_> = self
             .chains
             .iter()
@@ -93,13 +97,15 @@ impl Source {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
             time: utc(SystemTime::now()),
-            started: utc(started),
-            uptime_s: now.saturating_duration_since(started_at).as_secs(),
+            started: utc(self.started.wall()),
+            started_unix_ms: self.started.unix_ms(),
+            uptime_s: self.started.age_s(now),
             verdict: Verdict::of(&chains, &nodes),
             chains,
             nodes,
             tunnels: self.tunnels.iter().map(|tunnel| tunnel()).collect(),
             forwards: self.forwards.as_ref().map_or_else(Vec::new, |all| all()),
+            process: self.process.as_ref().and_then(Process::document),
         }
     }
 }

@@ -21,8 +21,8 @@ pub(super) enum Outcome {
         canonical: Canonical,
         /// It was signed before.
         is_replay: bool,
-        /// How long the commit and the signing took.
-        took: [Duration; 2],
+        /// How long the commit, the disk's part of it, and the signing took.
+        took: [Duration; 3],
     },
     /// Raw bytes were signed: how many.
     SignedRawBytes(usize),
@@ -104,7 +104,7 @@ fn outcome(mut canonical: Canonical, signed: &Signed) -> Outcome {
     Outcome::Signed {
         canonical,
         is_replay: signed.is_replay,
-        took: [signed.committed_in, signed.signed_in],
+        took: [signed.committed_in, signed.synced_in, signed.signed_in],
     }
 }
 

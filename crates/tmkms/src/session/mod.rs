@@ -34,6 +34,13 @@ use self::backoff::Backoff;
 /// How often the log repeats that a node is still not connected.
 const REMINDER: Duration = Duration::from_secs(60);
 
+/// How long an attempt to connect may take before the session counts as stuck: 3 s for the name,
+/// 4 s for each of its addresses, 33 s for the handshake.
+const DIAL: Duration = Duration::from_secs(120);
+
+/// The same for the pause before the next attempt, which is 5 s at most.
+const PAUSE: Duration = Duration::from_secs(15);
+
 /// Signs for a node until a stop is asked for.
 ///
 /// # Errors
@@ -46,12 +53,14 @@ pub fn run(node: &Node, shutdown: &Shutdown) -> Result<(), Trouble> {
             break;
         };
         node.record.waiting();
+        node.record.turn().due(Instant::now(), PAUSE);
         told.trouble(node, &trouble, backoff.attempts());
         if !node.reconnect {
             return Err(trouble);
         }
         shutdown.sleep(backoff.next(trouble.retry(), random()));
     }
+    node.record.turn().ended();
     Ok(())
 }
 
@@ -64,6 +73,7 @@ fn attempt(
 ) -> Option<Trouble> {
     let tries = backoff.attempts();
     node.record.dialling();
+    node.record.turn().due(Instant::now(), DIAL);
     let dialled = dial::dial(node, shutdown, &mut |t| told.trouble(node, t, tries));
     let trouble = match dialled {
         Ok(connection) => {

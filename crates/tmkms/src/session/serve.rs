@@ -16,6 +16,12 @@ use crate::observe::record::Took;
 /// What is read at once: the data of a few frames.
 const READ_LEN: usize = 16 * 1024;
 
+/// How long an answer may take before the session counts as stuck. A node waits for one for 5 s.
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// What a read may take beyond its timeout before the session counts as stuck.
+const SLACK: Duration = Duration::from_secs(5);
+
 /// How a connection ended.
 pub(super) struct End {
     /// Why, unless it was asked for.
@@ -62,7 +68,9 @@ impl Session<'_> {
             .map_err(Trouble::Io)?;
         let _interrupt = shutdown.register(transport.interrupter().map_err(Trouble::Io)?);
         let mut buffer = vec![0; READ_LEN];
+        let patience = self.node.timeout.saturating_add(SLACK);
         while !shutdown.is_asked() {
+            self.node.record.turn().due(Instant::now(), patience);
             let count = self.read(connection, &mut buffer)?;
             self.deframer.push(buffer.get(..count).unwrap_or_default());
             while let Some(message) = self.deframer.next_message().map_err(Trouble::Frame)? {
@@ -86,6 +94,7 @@ impl Session<'_> {
     /// The answer goes out before the log line: a slow log delays no vote.
     fn handle(&mut self, connection: &mut Connection, message: &[u8]) -> Result<(), Trouble> {
         let started = Instant::now();
+        self.node.record.turn().due(started, ANSWER);
         self.requests = self.requests.saturating_add(1);
         let request = Request::parse(message);
         let decode = started.elapsed();
@@ -115,14 +124,14 @@ impl Session<'_> {
             } => record.repeated(),
             Outcome::Signed {
                 canonical,
-                took: [commit, sign],
+                took: [commit, sync, sign],
                 ..
             } => {
-                let (commit, sign) = (*commit, *sign);
                 let took = Took {
                     decode,
-                    commit,
-                    sign,
+                    commit: *commit,
+                    sync: *sync,
+                    sign: *sign,
                     write,
                     total,
                 };

@@ -17,6 +17,7 @@ use store::FileStore;
 use crate::config::RawBytes;
 use crate::observe::document;
 use crate::observe::record::ChainRecord;
+use crate::observe::watch::Watch;
 
 /// A chain to sign for.
 pub struct Chain {
@@ -40,6 +41,8 @@ pub struct Signed {
     pub is_replay: bool,
     /// How long it took to judge it and to make the mark durable, the wait for the lock included.
     pub committed_in: Duration,
+    /// Of that, the wait for the disk.
+    pub synced_in: Duration,
     /// How long it took to sign it.
     pub signed_in: Duration,
 }
@@ -91,18 +94,19 @@ impl SigningError {
 
 impl Chain {
     /// A chain whose guard is `guard` and whose key is with `provider`; `key` is what is told of
-    /// that key.
+    /// that key, and `watch` what is looked at from outside.
     pub fn new(
         id: ChainId,
         provider: Arc<dyn Provider>,
         guard: Guard<FileStore>,
         raw_bytes: RawBytes,
         key: document::Key,
+        watch: Watch,
     ) -> Self {
         Self {
             id,
             provider,
-            record: ChainRecord::new(key, guard.knowledge().hrs()),
+            record: ChainRecord::new(key, guard.knowledge().hrs(), watch),
             guard: Mutex::new(guard),
             raw_bytes,
         }
@@ -145,7 +149,11 @@ impl Chain {
         max_height: Option<Height>,
     ) -> Result<Signed, SigningError> {
         let started = Instant::now();
-        let permit = self.guard()?.permit(asked, max_height, started)?;
+        let (permit, synced_in) = {
+            let mut guard = self.guard()?;
+            let permit = guard.permit(asked, max_height, started)?;
+            (permit, guard.store_mut().synced_in())
+        };
         let committed = Instant::now();
         let extension = extension.and_then(|bytes| permit.extension(bytes));
         let (timestamp, is_replay) = (permit.timestamp(), permit.is_replay());
@@ -159,6 +167,7 @@ impl Chain {
             extension,
             is_replay,
             committed_in: committed.saturating_duration_since(started),
+            synced_in,
             signed_in: committed.elapsed(),
         })
     }

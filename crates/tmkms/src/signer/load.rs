@@ -21,6 +21,7 @@ use super::mark::{self, MarkError};
 use super::memory::{self, BootMemory};
 use crate::config::{self, Config, Endpoint, KeyEncoding, Location, RawBytes};
 use crate::observe::document;
+use crate::observe::watch::Watch;
 use crate::session::{Address, DEFAULT_TIMEOUT, Node};
 
 /// How far ahead of a known mark a hook's height may be. A number beyond it is more likely a
@@ -178,6 +179,7 @@ fn described(chain: &config::Chain, key: &PublicKey) -> document::Key {
         public_key,
         address: keys::show::address_hex(key),
         provider: "softsign".to_owned(),
+        file: document::KeyFile::Same,
     }
 }
 
@@ -296,12 +298,15 @@ impl<'a> Loader<'a> {
             .map_err(|e| self.errors.push(e))
             .ok();
         info!("[{}] {}", chain.id, shown(chain, &public_key));
+        let mut guard = guard?;
+        let watch = Watch::new(&key.path.value, guard.store_mut().places());
         Some(Chain::new(
             chain.id.clone(),
             provider,
-            guard?,
+            guard,
             chain.raw_bytes,
             described(chain, &public_key),
+            watch,
         ))
     }
 

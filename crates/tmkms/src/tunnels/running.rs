@@ -153,6 +153,11 @@ impl Running {
     pub fn iter(&self) -> std::slice::Iter<'_, Up> {
         self.0.iter()
     }
+
+    /// Ends all of them: their peers learn that their connections are over.
+    pub fn stop(&self) {
+        self.iter().for_each(|up| up.tunnel.stop());
+    }
 }
 
 impl Up {

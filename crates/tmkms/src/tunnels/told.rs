@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ipnet::IpNet;
 use tunnel::{PeerStatus, Trouble};
@@ -35,12 +36,23 @@ impl Up {
             ..document::Tunnel::default()
         };
         // A tunnel that has been stopped has no peers any more.
-        if let Ok(status) = self.tunnel.status() {
-            told.peers = status.peers.iter().map(peer).collect();
-            told.unknown_datagrams = status.strangers;
+        match self.tunnel.status() {
+            Ok(status) => {
+                told.peers = status.peers.iter().map(peer).collect();
+                told.unknown_datagrams = status.strangers;
+            }
+            Err(error) => told.ended = Some(error.to_string()),
         }
         told
     }
+}
+
+/// The second nearest to so long ago, so that it does not change from one answer to the next.
+fn unix_s(age: Duration) -> u64 {
+    const HALF: Duration = Duration::from_millis(500);
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
+    let then = since_1970.unwrap_or_default().saturating_sub(age);
+    then.saturating_add(HALF).as_secs()
 }
 
 fn peer(peer: &PeerStatus) -> document::TunnelPeer {
@@ -49,6 +61,7 @@ fn peer(peer: &PeerStatus) -> document::TunnelPeer {
         endpoint: peer.endpoint.map(|at| at.to_string()),
         allowed_ips: texts(&peer.allowed_ips),
         handshake_age_s: peer.last_handshake.map(|age| age.as_secs()),
+        handshake_unix_s: peer.last_handshake.map(unix_s),
         rx_bytes: peer.received_bytes,
         tx_bytes: peer.sent_bytes,
         mtu: peer.mtu,

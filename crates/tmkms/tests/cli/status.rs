@@ -59,6 +59,7 @@ fn text_for_people_tells_what_the_signer_does() {
 chain {CHAIN}: ready
 node tcp://{addr}: connected for N
 last signed 1/0/2, N ago
+heights N of the last N signed
 signatures N proposal, N prevote, N precommit
 refused none
 key {public}
@@ -66,6 +67,7 @@ Ed25519, softsign, address {address}
 latency median N % longest
 decode N N N
 commit N N N
+sync N N N
 sign N N N
 write N N N
 total N N N

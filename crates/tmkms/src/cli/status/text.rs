@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 
 use crate::observe::document::{
-    Chain, ChainState, Document, Forward, ForwardState, LastSigned, Latency, Node, NodeState,
-    Percentiles, Trouble, Tunnel, TunnelPeer, Verdict,
+    Chain, ChainState, Document, Forward, ForwardState, Heights, KeyFile, LastSigned, Latency,
+    Node, NodeState, Percentiles, Trouble, Tunnel, TunnelPeer, Verdict,
 };
+use crate::observe::units::{bytes, duration, short};
 
 /// Whether escape codes may be in the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,18 +80,22 @@ impl Rows {
 
 fn chain<'a>(chain: &Chain, nodes: impl Iterator<Item = &'a Node>, colour: Colour) -> String {
     let state = match chain.state {
+        ChainState::Ready if !chain.can_sign() => colour.paint(Tone::Bad, "cannot sign"),
         ChainState::Ready => colour.paint(Tone::Good, "ready"),
         ChainState::Waiting => colour.paint(Tone::Bad, "lets heights pass"),
         ChainState::Stopped => colour.paint(Tone::Bad, "stopped"),
     };
     let mut rows = Rows(format!("chain {}: {state}\n", chain.id));
-    if let Some(why) = &chain.why {
+    for why in chain.why.iter().chain(&chain.state_trouble) {
         rows.add("because", why);
     }
     for node in nodes {
         node_rows(&mut rows, node, colour);
     }
     rows.add("last signed", last_signed(chain.last_signed.as_ref()));
+    if !chain.heights.marks.is_empty() {
+        rows.add("heights", heights(&chain.heights));
+    }
     rows.add("signatures", signatures(chain));
     rows.add("refused", refusals(chain));
     if let Some(last) = &chain.last_refusal {
@@ -103,6 +108,14 @@ fn chain<'a>(chain: &Chain, nodes: impl Iterator<Item = &'a Node>, colour: Colou
         "",
         format!("{algorithm}, {provider}, address {}", key.address),
     );
+    let file = match key.file {
+        KeyFile::Same => None,
+        KeyFile::Changed => Some("its file was changed since the start"),
+        KeyFile::Gone => Some("its file is gone since the start"),
+    };
+    if let Some(file) = file {
+        rows.add("", colour.paint(Tone::Unsure, file));
+    }
     latency(&mut rows, &chain.latency);
     rows.0
 }
@@ -125,6 +138,10 @@ fn node_rows(rows: &mut Rows, node: &Node, colour: Colour) {
         ),
     };
     rows.add("node", format!("{}: {state}", node.address));
+    if let Some(seconds) = node.overdue_s {
+        let stuck = colour.paint(Tone::Bad, "stuck");
+        rows.add("", format!("{stuck} for {}", duration(seconds)));
+    }
     if let (Some(version), Some(why)) = (&node.protocol_version, &node.contradicted) {
         let doubt = colour.paint(Tone::Unsure, &format!("not {version}"));
         rows.add("", format!("{doubt}, as protocol_version says: {why}"));
@@ -154,6 +171,16 @@ fn last_signed(last: Option<&LastSigned>) -> String {
         Some(age) => format!("{place}, {} ago", duration(age)),
         None => format!("{place}, before this start"),
     }
+}
+
+fn heights(heights: &Heights) -> String {
+    let of = heights.marks.len();
+    let signed = heights.marks.bytes().filter(|mark| *mark == b'S').count();
+    let missed = match heights.missed {
+        0 => String::new(),
+        count => format!(", {count} missed since the start"),
+    };
+    format!("{signed} of the last {of} signed{missed}")
 }
 
 fn signatures(chain: &Chain) -> String {
@@ -195,14 +222,15 @@ fn latency(rows: &mut Rows, latency: &Latency) {
     }
     let cells = |a: &str, b: &str, c: &str| format!("{a:>9} {b:>9} {c:>9}");
     rows.add("latency", cells("median", "99 %", "longest"));
-    let stages: [(&str, Percentiles); 5] = [
-        ("  decode", latency.decode),
-        ("  commit", latency.commit),
-        ("  sign", latency.sign),
-        ("  write", latency.write),
-        ("  total", latency.total),
+    let stages: [(&str, &Percentiles); 6] = [
+        ("  decode", &latency.decode),
+        ("  commit", &latency.commit),
+        ("    sync", &latency.sync),
+        ("  sign", &latency.sign),
+        ("  write", &latency.write),
+        ("  total", &latency.total),
     ];
-    for (name, stage) in stages {
+    for (name, stage) in stages.into_iter().filter(|(_, stage)| stage.count > 0) {
         let [median, most, longest] = [stage.p50_ns, stage.p99_ns, stage.max_ns].map(short);
         rows.add(name, cells(&median, &most, &longest));
     }
@@ -211,6 +239,9 @@ fn latency(rows: &mut Rows, latency: &Latency) {
 /// A tunnel, in the manner of `wg show`.
 pub(in crate::cli) fn tunnel(tunnel: &Tunnel, colour: Colour) -> String {
     let mut rows = Rows(format!("tunnel {}\n", tunnel.name));
+    if let Some(why) = &tunnel.ended {
+        rows.add("ended", colour.paint(Tone::Bad, why));
+    }
     rows.add("public key", &tunnel.public_key);
     if let Some(port) = tunnel.listen_port {
         rows.add("UDP port", port.to_string());
@@ -287,46 +318,6 @@ fn peer(rows: &mut Rows, peer: &TunnelPeer, colour: Colour) {
         let ago = duration(trouble.last_s);
         rows.add("  trouble", format!("{ago} ago: {}", worded(trouble)));
     }
-}
-
-/// Seconds in the two largest units: `3 h 12 min`.
-fn duration(seconds: u64) -> String {
-    let (minute, hour, day) = (60, 3_600, 86_400);
-    if seconds < 2 * minute {
-        format!("{seconds} s")
-    } else if seconds < hour {
-        format!("{} min", seconds / minute)
-    } else if seconds < day {
-        format!("{} h {} min", seconds / hour, seconds % hour / minute)
-    } else {
-        format!("{} d {} h", seconds / day, seconds % day / hour)
-    }
-}
-
-/// Nanoseconds with two to four digits and a unit.
-fn short(ns: u64) -> String {
-    for (unit, length) in [("s", 1_000_000_000), ("ms", 1_000_000), ("µs", 1_000)] {
-        let tenths = ns / (length / 10);
-        if ns >= length {
-            return if tenths < 100 {
-                format!("{}.{} {unit}", tenths / 10, tenths % 10)
-            } else {
-                format!("{} {unit}", tenths / 10)
-            };
-        }
-    }
-    format!("{ns} ns")
-}
-
-/// Bytes as `wg show` writes them.
-fn bytes(count: u64) -> String {
-    for (unit, size) in [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)] {
-        if count >= size {
-            let hundredths = u128::from(count) * 100 / u128::from(size);
-            return format!("{}.{:02} {unit}", hundredths / 100, hundredths % 100);
-        }
-    }
-    format!("{count} B")
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 use super::*;
-use crate::observe::document::{FORMAT, Key, LastRefusal, Refusals, Signatures};
+use crate::observe::document::{FORMAT, Heights, Key, LastRefusal, Refusals, Signatures};
 
 fn trouble() -> Trouble {
     Trouble {
@@ -17,6 +17,7 @@ fn document() -> Document {
         p50_ns,
         p99_ns,
         max_ns,
+        ..Percentiles::default()
     };
     let chain = Chain {
         id: "testnet-1".to_owned(),
@@ -25,15 +26,20 @@ fn document() -> Document {
             public_key: "kiravalconspub1x".to_owned(),
             address: "00AA".to_owned(),
             provider: "softsign".to_owned(),
+            file: KeyFile::Same,
         },
-        state: ChainState::Ready,
-        why: None,
         last_signed: Some(LastSigned {
             height: 120,
             round: 0,
             step: 2,
             age_s: Some(3),
+            unix_ms: None,
         }),
+        heights: Heights {
+            newest: 120,
+            marks: "SS.SSp.SSSSSSSSS".to_owned(),
+            missed: 3,
+        },
         signatures: Signatures {
             proposals: 1,
             prevotes: 15,
@@ -53,21 +59,22 @@ fn document() -> Document {
         latency: Latency {
             decode: stage(950, 1_100, 12_345),
             commit: stage(131_000, 1_250_000, 2_000_000_000),
+            sync: stage(120_000, 1_200_000, 1_900_000_000),
             sign: stage(20_000, 20_900, 21_999),
             write: stage(9_999, 10_000, 10_001),
             total: stage(160_000, 1_300_000, 2_000_100_000),
         },
+        ..Chain::default()
     };
     let node = |address: &str, state, for_s, tries, trouble| Node {
         chain: "testnet-1".to_owned(),
         address: address.to_owned(),
         protocol_version: Some("v0.34".to_owned()),
-        contradicted: None,
         state,
         for_s,
         tries,
-        tunnel: None,
         trouble,
+        ..Node::default()
     };
     let nodes = vec![
         node("tcp://a:26659", NodeState::Connected, 11_520, 0, None),
@@ -90,12 +97,14 @@ fn document() -> Document {
         pid: 7,
         time: "2026-11-23T08:00:00Z".to_owned(),
         started: "2026-11-20T05:00:00Z".to_owned(),
+        started_unix_ms: 0,
         uptime_s: 270_000,
         verdict: Verdict::Ready,
         chains: vec![chain],
         nodes,
         tunnels: Vec::new(),
         forwards: Vec::new(),
+        process: None,
     }
 }
 
@@ -112,6 +121,7 @@ chain testnet-1: ready
   node         tcp://c:26659: not connected for 3 min, 1 try
                connection refused: the node is down
   last signed  120/0/2, 3 s ago
+  heights      13 of the last 16 signed, 3 missed since the start
   signatures   1 proposal, 15 prevotes, 14 precommits, 2 repeated
   refused      1 conflict
                119 s ago: double sign refused at 119/0/1
@@ -120,6 +130,7 @@ chain testnet-1: ready
   latency         median      99 %   longest
     decode        950 ns    1.1 µs     12 µs
     commit        131 µs    1.2 ms     2.0 s
+      sync        120 µs    1.2 ms     1.9 s
     sign           20 µs     20 µs     21 µs
     write         9.9 µs     10 µs     10 µs
     total         160 µs    1.3 ms     2.0 s
@@ -147,7 +158,13 @@ fn example_in_the_documentation_is_what_is_printed() {
         round: 0,
         step: 2,
         age_s: Some(3),
+        unix_ms: None,
     });
+    chain.heights = Heights {
+        newest: 2_141,
+        marks: "S".repeat(100),
+        missed: 0,
+    };
     chain.signatures = Signatures {
         proposals: 12,
         prevotes: 2_141,
@@ -161,10 +178,12 @@ fn example_in_the_documentation_is_what_is_printed() {
         p50_ns,
         p99_ns,
         max_ns,
+        ..Percentiles::default()
     };
     chain.latency = Latency {
         decode: stage(1_400, 3_100, 21_000),
         commit: stage(131_000, 480_000, 3_900_000),
+        sync: stage(118_000, 450_000, 3_800_000),
         sign: stage(19_000, 27_000, 110_000),
         write: stage(12_000, 30_000, 240_000),
         total: stage(170_000, 540_000, 4_100_000),
@@ -204,6 +223,8 @@ fn chain_that_signs_nothing_says_why() {
     chain.state = ChainState::Stopped;
     chain.why = Some("mend the disk".to_owned());
     chain.last_signed = None;
+    chain.heights = Heights::default();
+    chain.key.file = KeyFile::Gone;
     chain.signatures = Signatures::default();
     chain.refusals.clear();
     chain.last_refusal = None;
@@ -219,8 +240,28 @@ chain testnet-1: stopped
   refused      none
   key          kiravalconspub1x
                Ed25519, softsign, address 00AA
+               its file is gone since the start
 ";
     assert_eq!(render(&stopped, Colour::Off), expected);
+}
+
+#[test]
+fn what_will_go_wrong_is_told_before_it_does() {
+    let mut told = document();
+    told.verdict = Verdict::CannotSign;
+    told.chains[0].state_trouble = Some("state.json was replaced by another one".to_owned());
+    told.nodes.truncate(1);
+    told.nodes[0].overdue_s = Some(61);
+    let expected = "\
+cannot sign: tmkms 0.1.0, process 7, running for 3 d 3 h
+
+chain testnet-1: cannot sign
+  because      state.json was replaced by another one
+  node         tcp://a:26659: connected for 3 h 12 min
+               stuck for 61 s
+";
+    let found = render(&told, Colour::Off);
+    assert!(found.starts_with(expected), "{found}");
 }
 
 #[test]
@@ -238,6 +279,7 @@ fn tunnel_to_the_letter() {
                 endpoint: Some("203.0.113.1:51820".to_owned()),
                 allowed_ips: vec!["10.200.0.1/32".to_owned(), "fd00::1/128".to_owned()],
                 handshake_age_s: Some(45),
+                handshake_unix_s: None,
                 rx_bytes: 1_023,
                 tx_bytes: 5 * 1024 * 1024 + 10_486,
                 mtu: Some(1_280),
@@ -249,6 +291,7 @@ fn tunnel_to_the_letter() {
                 ..TunnelPeer::default()
             },
         ],
+        ended: None,
     };
     let expected = "\
 tunnel wg0
