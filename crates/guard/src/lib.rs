@@ -38,6 +38,6 @@ mod store;
 pub use guard::{Guard, RawBytesPolicy};
 pub use mark::{Knowledge, Mark};
 pub use permit::{ExtensionPermit, Permit, RawBytesPermit, SignPermit};
-pub use refusal::Refusal;
+pub use refusal::{CAUSES, Refusal};
 pub use rules::{Decision, WAIT, Waiting, decide};
 pub use store::{Store, StoreError};

@@ -91,6 +91,20 @@ pub enum Refusal {
     RawBytesLookLikeConsensus,
 }
 
+/// Every [`Refusal::cause`].
+pub const CAUSES: [&str; 10] = [
+    "wrong_chain",
+    "regression",
+    "conflict",
+    "unknown_content",
+    "no_past",
+    "past_max_height",
+    "store",
+    "halted",
+    "raw_bytes_off",
+    "raw_bytes_look_like_consensus",
+];
+
 impl Refusal {
     /// A short name for counting, the same for all refusals of one kind.
     #[must_use]

@@ -5,11 +5,15 @@
 
 pub mod client;
 pub mod document;
+pub mod health;
 mod heights;
+pub mod http;
 pub mod latency;
 pub mod link;
 pub mod moment;
+mod page;
 mod process;
+pub mod prometheus;
 pub mod record;
 pub mod server;
 pub mod socket;

@@ -151,6 +151,9 @@ fn a_full_file_means_what_it_says() {
     let hook = chain.state_hook.as_ref().unwrap();
     let socket = config.status_socket();
     assert_eq!(socket.as_deref(), Some(Path::new("/run/tmkms/status.sock")));
+    let listen = config.metrics.as_ref().unwrap();
+    assert_eq!(listen.value, "127.0.0.1:26661".parse().unwrap());
+    assert_eq!(listen.at.to_string(), "/etc/tmkms/tmkms.toml:47:10");
     assert_eq!(hook.program, Path::new("/etc/tmkms/bin/height"));
     assert_eq!(hook.args, ["--chain", "testnet-1"]);
     assert_eq!((hook.timeout.as_secs(), hook.fail_closed), (7, true));

@@ -27,7 +27,7 @@ use secret_connection::{HandshakeError, HandshakeFailure, OpenError, Stage};
 use tmkms::cli::Args;
 use tmkms::config::Config;
 use tmkms::config::schema::{GATEWAY_TABLES, TABLES};
-use tmkms::session::Trouble;
+use tmkms::session::{KINDS, Trouble};
 
 use markdown::{Block, Document, all, code_spans, document, root};
 use shell::{arguments, command_lines};
@@ -311,6 +311,7 @@ fn fits(template: &Template, title: &str) -> bool {
 fn every_trouble_is_told_as_the_program_tells_it() {
     let document = document("troubleshooting.md");
     for trouble in troubles() {
+        assert!(KINDS.contains(&trouble.kind()), "{trouble}");
         let line = format!("] {trouble}: {}", trouble.advice());
         assert!(document.contains(&line), "troubleshooting.md lacks {line}");
     }

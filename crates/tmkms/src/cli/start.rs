@@ -15,11 +15,11 @@ use super::key::permissions;
 use super::{Failure, Outcome, config};
 use crate::config::Config;
 use crate::hardening;
+use crate::observe::http::server as metrics;
 use crate::observe::{self, server::Server, socket::Socket, source::Source};
 use crate::sandbox::{self, Needs, Threads};
 use crate::session::{self, Node, Shutdown, Trouble};
 use crate::signer::{self, BootMemory};
-use crate::tunnels::Running;
 
 /// How long sessions may take to finish the request in hand.
 const GRACE: Duration = Duration::from_secs(5);
@@ -40,9 +40,13 @@ pub(super) fn run(args: &StartArgs) -> Outcome {
     let tunnels = tunnels.prepare()?;
     hardening::after_keys();
     let socket = status_socket(&config);
+    let listener = metrics_listener(&config);
     let mut source = Source::of(&signer.nodes);
     // Before any thread is started: each inherits it.
-    restrict(&signer.nodes, names, socket.as_ref(), args.no_sandbox);
+    let mut needs = Needs::of(&signer.nodes);
+    needs.names |= names;
+    needs.accept |= listener.is_some();
+    keep(needs, socket.as_ref(), args.no_sandbox);
     let shutdown = Shutdown::default();
     let signals = on_signals(&shutdown)?;
     info!(target: "tmkms::commands::start", "tmkms {} starting up...", env!("CARGO_PKG_VERSION"));
@@ -55,6 +59,7 @@ pub(super) fn run(args: &StartArgs) -> Outcome {
         .for_each(|tunnel| source.add_tunnel(tunnel));
     let source = Arc::new(source);
     let _status = socket.and_then(|socket| answer(socket, &source));
+    let _metrics = listener.and_then(|listener| measure(listener, &source));
     let outcome = serve(signer.nodes, &shutdown);
     signals.close();
     // Whoever tells of them may still hold them.
@@ -81,11 +86,19 @@ pub(super) fn answer(socket: Socket, source: &Arc<Source>) -> Option<Server> {
         .ok()
 }
 
-/// Keeps what dialling these nodes and answering on this socket takes, and tells what that is.
-fn restrict(nodes: &[Node], names: bool, socket: Option<&Socket>, no_sandbox: bool) {
-    let mut needs = Needs::of(nodes);
-    needs.names |= names;
-    keep(needs, socket, no_sandbox);
+/// The port of `[metrics]`, which nobody takes later. Where it is not to be had, signing goes on
+/// without.
+fn metrics_listener(config: &Config) -> Option<metrics::Listener> {
+    let listen = config.metrics.as_ref()?;
+    metrics::Listener::bind(listen.value)
+        .inspect_err(|error| warn!(target: "tmkms::metrics", "{}: no metrics: {error}", listen.at))
+        .ok()
+}
+
+fn measure(listener: metrics::Listener, source: &Arc<Source>) -> Option<metrics::Server> {
+    metrics::Server::start(listener, source)
+        .inspect_err(|error| warn!(target: "tmkms::metrics", "no metrics: {error}"))
+        .ok()
 }
 
 /// Keeps what is needed and what answering on a socket takes, and tells what that is.
@@ -99,15 +112,7 @@ pub(super) fn keep(mut needs: Needs, socket: Option<&Socket>, no_sandbox: bool) 
             .remove
             .extend(socket.own_directory().map(Path::to_owned));
     }
-    needs
-}
-
-/// Keeps what is needed, and tells what that is.
-fn restrict(needs: &Needs, no_sandbox: bool) {
-    if no_sandbox {
-        return sandbox::tell_off();
-    }
-    sandbox::apply(needs, Threads::All).tell();
+    sandbox::apply(&needs, Threads::All).tell();
 }
 
 /// Runs a session for each node, to the end of all of them.

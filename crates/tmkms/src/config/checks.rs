@@ -9,6 +9,7 @@
 //! mistake isn't reported twice.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use privval::ChainId;
@@ -21,7 +22,7 @@ use super::status::StatusSocket;
 use super::validator::ValidatorDraft;
 use super::wireguard::WireguardDraft;
 use diagnostics::closest;
-use diagnostics::{Diagnostic, Span};
+use diagnostics::{Diagnostic, Located, Span};
 
 /// All that was read.
 pub(super) struct Drafts {
@@ -29,6 +30,7 @@ pub(super) struct Drafts {
     pub(super) providers: Providers,
     pub(super) validators: Vec<ValidatorDraft>,
     pub(super) status: StatusSocket,
+    pub(super) metrics: Option<Located<SocketAddr>>,
     pub(super) wireguard: WireguardDraft,
 }
 

@@ -32,6 +32,7 @@ mod checks;
 mod file;
 mod gateway;
 mod hook;
+mod metrics;
 mod passphrase;
 mod paths;
 mod provider;
@@ -59,6 +60,7 @@ pub use validator::{Endpoint, Validator};
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -82,6 +84,8 @@ pub struct Config {
     pub validators: Vec<Validator>,
     /// `[status]`.
     pub status: StatusSocket,
+    /// `[metrics]`: where to listen; nowhere without it.
+    pub metrics: Option<Located<SocketAddr>>,
     /// `[wireguard]` or `[[wireguard]]`: the files of the tunnels, none twice. What they hold is
     /// read by [`Tunnels`](crate::tunnels::Tunnels).
     pub wireguard: Vec<Located<PathBuf>>,
@@ -209,6 +213,7 @@ impl Config {
                 .filter_map(|draft| draft.validator)
                 .collect(),
             status: drafts.status,
+            metrics: drafts.metrics,
             wireguard: drafts.wireguard.files,
         }
     }
@@ -250,6 +255,9 @@ fn read<'a>(cx: &'a Context<'a>, tree: &'a DeTable<'a>) -> Drafts {
         status: root
             .table("status", &schema::STATUS)
             .map_or(StatusSocket::Default, |section| status::read(&section)),
+        metrics: root
+            .table("metrics", &schema::METRICS)
+            .and_then(|section| metrics::read(&section)),
         wireguard: wireguard::read(&root),
     };
     if !cx.damaged() {

@@ -37,7 +37,7 @@ impl Schema {
 }
 
 /// All tables, as the documentation lists them.
-pub const TABLES: [&Schema; 9] = [
+pub const TABLES: [&Schema; 10] = [
     &ROOT,
     &CHAIN,
     &KEY_FORMAT,
@@ -46,6 +46,7 @@ pub const TABLES: [&Schema; 9] = [
     &SOFTSIGN,
     &VALIDATOR,
     &STATUS,
+    &METRICS,
     &WIREGUARD,
 ];
 
@@ -75,6 +76,11 @@ pub const ROOT: Schema = Schema {
             name: "status",
             expects: "a table, written [status]",
             example: "[status]",
+        },
+        Field {
+            name: "metrics",
+            expects: "a table, written [metrics]",
+            example: "[metrics]",
         },
         Field {
             name: "wireguard",
@@ -288,6 +294,16 @@ pub const STATUS: Schema = Schema {
         name: "socket",
         expects: "a path as a text in quotes, or \"off\"",
         example: "socket = \"/run/tmkms/status.sock\"",
+    }],
+};
+
+/// Where the running signer is measured, and has a page to look at.
+pub const METRICS: Schema = Schema {
+    title: "[metrics]",
+    fields: &[Field {
+        name: "listen",
+        expects: "an IP address and a port as a text in quotes",
+        example: "listen = \"127.0.0.1:26661\"",
     }],
 };
 

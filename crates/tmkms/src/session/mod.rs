@@ -27,7 +27,7 @@ pub use self::dial::knock;
 pub use self::node::{Address, DEFAULT_TIMEOUT, Node};
 pub(crate) use self::resolve::look_up;
 pub use self::shutdown::Shutdown;
-pub use self::trouble::{Retry, Trouble};
+pub use self::trouble::{KINDS, Retry, Trouble};
 
 use self::backoff::Backoff;
 

@@ -45,6 +45,27 @@ pub enum Trouble {
     Io(io::Error),
 }
 
+/// Every [`Trouble::kind`].
+pub const KINDS: [&str; 17] = [
+    "dns",
+    "refused",
+    "connect_timeout",
+    "unreachable",
+    "no_socket",
+    "denied",
+    "handshake_closed",
+    "handshake_silent",
+    "handshake_garbage",
+    "handshake_cryptographic",
+    "handshake_io",
+    "wrong_peer",
+    "closed",
+    "record",
+    "no_ping",
+    "frame",
+    "io",
+];
+
 /// How soon it is worth trying again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {

@@ -97,6 +97,17 @@ fn calls_in_the_sandbox(trace: &str) -> BTreeMap<String, String> {
     found
 }
 
+/// Asks over HTTP; there must be an answer.
+fn asked(at: std::net::SocketAddr, path: &str) {
+    use std::io::{Read as _, Write as _};
+    let mut stream = std::net::TcpStream::connect(at).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 "), "{path}: {answer}");
+}
+
 #[test]
 fn a_whole_life_makes_allowed_calls_only() {
     let home = Home::new();
@@ -105,7 +116,12 @@ fn a_whole_life_makes_allowed_calls_only() {
     }
     let node = node(&home);
     by_name(&home);
+    home.must("printf '[metrics]\nlisten = \"127.0.0.1:0\"\n' >> kms/tmkms.toml");
     let mut signer = traced(&home, &["-o", "trace"], &["-v"]);
+    signer.wait_for("a page to look at: http://");
+    let log = home.read("signer.out");
+    let (_, rest) = log.split_once("a page to look at: http://").unwrap();
+    let at: std::net::SocketAddr = rest.split('/').next().unwrap().parse().unwrap();
     for height in 1..=2 {
         serve(&node, height);
         signer.wait_for(&format!("h/r/s {height}/0/2"));
@@ -113,10 +129,13 @@ fn a_whole_life_makes_allowed_calls_only() {
     drop(node);
     signer.wait_for("connection refused");
     assert_eq!(home.tmkms(&["status", "-c", "kms/tmkms.toml"]).code, 3);
+    for path in ["/", "/metrics", "/healthz", "/readyz", "/nowhere"] {
+        asked(at, path);
+    }
     assert_eq!(signer.stop().code, 0);
     let trace = home.read("trace");
     let made = calls_in_the_sandbox(&trace);
-    // The last two for the status socket.
+    // The last three for the status socket and the metrics.
     let lists = [
         calls::ALLOWED,
         calls::ALLOWED_HERE,
@@ -141,6 +160,9 @@ fn a_whole_life_makes_allowed_calls_only() {
         "statx",
         "clone",
         "accept4",
+        "getdents64",
+        "statfs",
+        "shutdown",
     ] {
         assert!(made.contains_key(name), "{name} is not in {made:#?}");
     }

@@ -14,13 +14,13 @@ use crate::support::{Asker, CHAIN, Home, PATIENCE, precommit, prevote, proposal}
 const NODE: &str = "tcp://10.200.0.1:26659";
 
 /// The validator's end, and the directory of a signer that knows it.
-struct Machine {
-    tunnel: Tunnel,
-    home: Home,
+pub(crate) struct Machine {
+    pub(crate) tunnel: Tunnel,
+    pub(crate) home: Home,
 }
 
 impl Machine {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (ours, theirs) = (PrivateKey::generate(), PrivateKey::generate());
         let (ours, theirs) = (ours.unwrap(), theirs.unwrap());
         let conf = format!(
@@ -45,12 +45,13 @@ impl Machine {
         fs::write(&file, conf).unwrap();
         fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
         home.add_chain(CHAIN, "");
-        home.add_node(CHAIN, NODE, "");
+        // Long, because the nodes here do not ping.
+        home.add_node(CHAIN, NODE, "timeout = 60");
         home.add_lines("[wireguard]\nconfig = \"wg0.conf\"");
         Self { tunnel, home }
     }
 
-    fn gateway(&self, upstream: &str) -> Gateway {
+    pub(crate) fn gateway(&self, upstream: &str) -> Gateway {
         let forward = Forward {
             port: 26659,
             upstream: upstream.to_owned(),

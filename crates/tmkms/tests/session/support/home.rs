@@ -86,6 +86,11 @@ addr = "{addr}"
         write!(self.toml, "\n{lines}\n").unwrap();
     }
 
+    /// Adds `[metrics]` on any free port.
+    pub(crate) fn add_metrics(&mut self) {
+        self.add_lines("[metrics]\nlisten = \"127.0.0.1:0\"");
+    }
+
     /// A path below the directory.
     pub(crate) fn path(&self, name: impl AsRef<Path>) -> PathBuf {
         self.dir.path().join(name)

@@ -94,6 +94,13 @@ impl Tmkms {
         }
     }
 
+    /// Where it is measured: `IP:PORT`, from its log.
+    pub(crate) fn metrics(&self) -> std::net::SocketAddr {
+        let line = self.wait_for("a page to look at: http://");
+        let (_, address) = line.split_once("http://").unwrap();
+        address.trim_end_matches('/').parse().unwrap()
+    }
+
     /// The process' number.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()

@@ -30,6 +30,20 @@ impl Rig {
         Self::prepared("", "", |home| home.put_state(CHAIN, height))
     }
 
+    /// A new chain, measured on any free port.
+    pub(crate) fn measured() -> Self {
+        let node = Listener::tcp().unwrap();
+        let mut home = Home::new();
+        home.add_chain(CHAIN, "");
+        home.add_node(CHAIN, &address(&node), "");
+        home.add_metrics();
+        Self {
+            tmkms: home.start(),
+            node,
+            home,
+        }
+    }
+
     /// With a last touch to the directory before the start.
     pub(crate) fn prepared(chain_lines: &str, node_lines: &str, touch: impl FnOnce(&Home)) -> Self {
         let node = Listener::tcp().unwrap();
