@@ -23,6 +23,7 @@ mod log_lines;
 mod metrics;
 mod nodes_of_one_chain;
 mod page;
+mod prometheus;
 mod raw_bytes;
 mod refusals;
 mod signing;
