@@ -22,8 +22,9 @@ type Maker = fn() -> Outcome<Seeds>;
 fn main() -> Outcome<()> {
     let directory = std::env::args_os().nth(1);
     let directory = PathBuf::from(directory.ok_or("usage: seeds DIRECTORY")?);
-    let targets: [(&str, Maker); 14] = [
+    let targets: [(&str, Maker); 15] = [
         ("guard", guard),
+        ("http_request", http_request),
         ("key_file", key_file),
         ("node_address", node_address),
         ("privval_canonical", privval_canonical),
@@ -344,6 +345,19 @@ fn tunnel_strangers() -> Outcome<Seeds> {
         seeds.push([&[0, 1, len][..], &bytes].concat());
     }
     Ok(seeds)
+}
+
+/// What Prometheus and browsers send, and what others do.
+fn http_request() -> Outcome<Seeds> {
+    let texts = [
+        "GET / HTTP/1.1\r\nHost: 127.0.0.1:26661\r\n\r\n",
+        "HEAD /metrics HTTP/1.0\r\n\r\n",
+        "GET /readyz?within=30 HTTP/1.1\r\nAccept: */*\r\n\r\n",
+        "POST /healthz HTTP/1.1\r\nContent-Length: 4\r\n\r\nstop",
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        "GET /nowhere HTTP/1.1\n\n",
+    ];
+    Ok(texts.map(|text| text.as_bytes().to_vec()).into())
 }
 
 /// Every address in those files.
