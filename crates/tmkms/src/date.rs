@@ -1,4 +1,21 @@
-//! Days into dates.
+//! Days into dates, and moments into texts.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// RFC 3339 in UTC, with microseconds.
+pub(crate) fn utc_micros(time: SystemTime) -> String {
+    const DAY: u64 = 86_400;
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let (day, second) = (since.as_secs() / DAY, since.as_secs() % DAY);
+    format!(
+        "{}T{:02}:{:02}:{:02}.{:06}Z",
+        utc_date(day),
+        second / 3_600,
+        second / 60 % 60,
+        second % 60,
+        since.subsec_micros()
+    )
+}
 
 /// The date so many days after 1970-01-01, in the Gregorian calendar: by eras of 400 years, whose
 /// years begin in March, so that the leap day comes last.
