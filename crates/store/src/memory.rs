@@ -162,9 +162,12 @@ fn io_error(action: &'static str, file: &Path) -> impl Fn(io::Error) -> MemoryEr
 /// Makes the directory, or checks that the one that is there is ours alone: `/dev/shm` is open to
 /// every user.
 fn own_directory(directory: &Path) -> io::Result<()> {
-    match DirBuilder::new().mode(0o700).create(directory) {
-        Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(e),
-        _ => {}
+    // Not made where it is there: a process in its sandbox can make none.
+    if !directory.is_dir() {
+        match DirBuilder::new().mode(0o700).create(directory) {
+            Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(e),
+            _ => {}
+        }
     }
     let there = std::fs::symlink_metadata(directory)?;
     let is_ours = there.is_dir() && there.uid() == geteuid().as_raw() && there.mode() & 0o022 == 0;
