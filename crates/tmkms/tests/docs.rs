@@ -155,7 +155,7 @@ fn blocks(languages: &[&str]) -> Vec<Block> {
 }
 
 /// Words of the system, of libraries, of made-up hooks and of commands of others.
-const NOT_OURS: [&str; 22] = [
+const NOT_OURS: [&str; 24] = [
     "Connection refused (os error",
     "failed to lookup address information: Name or service not known",
     "Network is unreachable (os error",
@@ -175,6 +175,8 @@ const NOT_OURS: [&str; 22] = [
     "can be read by",
     "but json is",
     "cannot create",
+    "cannot open",
+    "No space left on device (os error",
     "cannot be used: it is",
     "prevote",
     "nil",
@@ -228,12 +230,13 @@ fn titled_messages() -> Vec<(String, String)> {
 }
 
 /// Where the errors are that an operator meets when the signer starts or refuses.
-const ERRORS: [&str; 10] = [
+const ERRORS: [&str; 11] = [
     "guard/src/refusal.rs",
     "keys/src/problem.rs",
     "keys/src/material.rs",
     "store/src/document.rs",
     "store/src/error.rs",
+    "tmkms/src/audit/file.rs",
     "tmkms/src/config/file.rs",
     "tmkms/src/signer/hook.rs",
     "tmkms/src/signer/load.rs",

@@ -51,6 +51,9 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Give files to the user that will run the signer, and close them to others
     Permissions(PermissionsArgs),
+    /// Check audit logs
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Make the keys and files of WireGuard, and show running tunnels
     #[command(subcommand)]
     Wireguard(WireguardCommand),
@@ -458,6 +461,9 @@ pub struct StartArgs {
     /// Leave the process all rights of its user, should the sandbox be in the way of signing
     #[arg(long)]
     pub no_sandbox: bool,
+    /// Keep the files that a reload on SIGHUP would read out of the signer's reach
+    #[arg(long)]
+    pub no_reload: bool,
 }
 
 /// `tmkms status`.
@@ -485,6 +491,27 @@ pub struct PermissionsArgs {
     pub user: Owner,
 }
 
+/// `tmkms audit`.
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Find what was changed in an audit log since it was written
+    Verify(VerifyArgs),
+}
+
+/// `tmkms audit verify`.
+#[derive(Debug, Parser)]
+pub struct VerifyArgs {
+    /// All files of one audit log, in any order
+    #[arg(required = true, value_hint = ValueHint::FilePath)]
+    pub files: Vec<PathBuf>,
+    /// The number of the first file, where those before it are kept elsewhere
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    pub first: u64,
+    /// A file with the head; without, the one beside the last file
+    #[arg(long, value_name = "FILE")]
+    pub head: Option<PathBuf>,
+}
+
 /// How to log.
 #[derive(Clone, Debug, Parser)]
 pub struct LogArgs {
@@ -492,8 +519,8 @@ pub struct LogArgs {
     #[arg(short = 'v', long)]
     pub verbose: bool,
     /// The form of the log
-    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
-    pub log_format: LogFormat,
+    #[arg(long, value_enum)]
+    pub log_format: Option<LogFormat>,
 }
 
 /// The form of the log.

@@ -19,11 +19,10 @@ use testnode::{Listener, precommit, prevote, proposal};
 
 use super::args::DemoArgs;
 use super::demo_tunnel::{self, ValidatorSide};
-use super::{Failure, Outcome, config, start};
+use super::{Failure, Outcome, config};
 use crate::config::{Network, Template};
-use crate::observe;
 use crate::sandbox::{self, Needs, Threads};
-use crate::session::Shutdown;
+use crate::service::{self, Event, Notify, Sessions};
 use crate::signer::{self, BootMemory};
 
 /// How long the node waits for the signer. A real one waits 3 s.
@@ -31,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Runs the demo. Fails unless every signature verified.
 pub(super) fn run(args: &DemoArgs, out: &mut dyn Write) -> Outcome {
-    observe::log_to_stdout(&args.log)?;
+    args.log.directly()?;
     let home = temporary()?;
     let chain_id = ChainId::new("demo-1")?;
     let node = Listener::tcp()?;
@@ -129,20 +128,25 @@ fn sign_all(
     for node in &mut signer.nodes {
         node.tunnels = Arc::clone(&tunnels);
     }
-    let shutdown = Shutdown::default();
+    let (events, arriving) = service::events();
     // So that an end by Ctrl-C leaves no key behind either.
-    let signals = start::on_signals(&shutdown)?;
+    let signals = service::on_signals(&events, false)?;
+    let mut sessions = Sessions::new(events.clone());
     let (played, ended) = thread::scope(|scope| {
-        let sessions = scope.spawn(|| {
+        let served = scope.spawn(move || {
             // What `start` puts the whole process into. Here it protects nothing: it shows that
             // signing goes on in it on this machine.
             sandbox::apply(&Needs::of(&signer.nodes), Threads::Own).tell();
-            start::serve(signer.nodes, &shutdown)
+            for node in signer.nodes {
+                sessions.add(node)?;
+            }
+            Ok::<_, Failure>(service::run(sessions, &arriving, None, &Notify::default())?)
         });
         // The connection outlives the play, so that it is the signer that ends it.
         let played = play_node(chain_id, node, heights);
-        shutdown.ask();
-        (played, sessions.join())
+        // Fails when the signer has ended by itself.
+        let _ = events.send(Event::Stop(None));
+        (played, served.join())
     });
     signals.close();
     let (_connection, verified) = played?;

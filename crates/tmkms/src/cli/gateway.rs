@@ -1,6 +1,7 @@
 //! `tmkms gateway`.
 
 use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use tracing::info;
@@ -10,12 +11,12 @@ use tunnel::gateway::{self, ForwardStatus, State};
 use super::args_tunnel::GatewayArgs;
 use super::key::permissions;
 use super::{Failure, Outcome, config, start};
-use crate::config::{Forward, Gateway};
+use crate::config::{Forward, Gateway, Log};
 use crate::hardening;
 use crate::observe::document;
-use crate::observe::{self, source::Source};
+use crate::observe::source::Source;
 use crate::sandbox::Needs;
-use crate::session::Shutdown;
+use crate::service::{self, Event};
 use crate::tunnels::{Tunnel, Up};
 
 /// How often it is made sure that the tunnel still runs.
@@ -23,7 +24,7 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// Forwards until SIGTERM or SIGINT.
 pub(super) fn run(args: &GatewayArgs) -> Outcome {
-    observe::log_to_stdout(&args.log)?;
+    let mut logs = args.log.start(&Log::default())?;
     let gateway = configuration(args)?;
     hardening::before_keys();
     let tunnel = tunnel(&gateway, args)?;
@@ -36,8 +37,9 @@ pub(super) fn run(args: &GatewayArgs) -> Outcome {
         .and_then(|path| start::listen(&path));
     // Before any thread is started: each inherits it.
     start::keep(needs, socket.as_ref(), args.no_sandbox);
-    let shutdown = Shutdown::default();
-    let signals = start::on_signals(&shutdown)?;
+    logs.spawn()?;
+    let (events, arriving) = service::events();
+    let signals = service::on_signals(&events, false)?;
     info!(target: "tmkms::gateway", "tmkms {} starting up...", env!("CARGO_PKG_VERSION"));
     let up = Arc::new(tunnel.start()?);
     let running = Arc::new(gateway::Gateway::start(&up.tunnel, forwards)?);
@@ -45,7 +47,7 @@ pub(super) fn run(args: &GatewayArgs) -> Outcome {
         info!(target: "tmkms::gateway", "{}", announced(&forward.forward));
     }
     let _status = socket.and_then(|socket| start::answer(socket, &Arc::new(source(&up, &running))));
-    let outcome = watch(&up, &shutdown);
+    let outcome = watch(&up, &arriving);
     running.stop();
     up.tunnel.stop();
     signals.close();
@@ -111,12 +113,16 @@ fn announced(forward: &gateway::Forward) -> String {
 ///
 /// # Errors
 /// The tunnel has ended by itself, which is a bug.
-fn watch(up: &Up, shutdown: &Shutdown) -> Outcome {
-    while !shutdown.is_asked() {
+fn watch(up: &Up, arriving: &Receiver<Event>) -> Outcome {
+    loop {
         up.tunnel.status()?;
-        shutdown.sleep(LOOK);
+        if let Ok(Event::Stop(name)) = arriving.recv_timeout(LOOK) {
+            if let Some(name) = name {
+                info!(target: "tmkms::gateway", "{name}: finishing the requests in hand");
+            }
+            return Ok(());
+        }
     }
-    Ok(())
 }
 
 fn source(up: &Arc<Up>, running: &Arc<gateway::Gateway>) -> Source {

@@ -7,6 +7,7 @@ mod args;
 mod args_doctor;
 mod args_harness;
 mod args_tunnel;
+mod audit;
 mod backup;
 mod config;
 mod demo;
@@ -19,6 +20,7 @@ mod harness;
 mod import;
 mod init;
 mod key;
+mod logging;
 mod output;
 mod permissions;
 mod restore;
@@ -37,7 +39,8 @@ use clap::CommandFactory as _;
 
 pub use self::args::{Args, LogArgs, LogFormat};
 use self::args::{
-    Command, ConfigCommand, IdentityCommand, KeyCommand, SoftsignCommand, StateCommand,
+    AuditCommand, Command, ConfigCommand, IdentityCommand, KeyCommand, SoftsignCommand,
+    StateCommand,
 };
 pub use self::args_tunnel::GatewayArgs;
 pub use self::failure::Failure;
@@ -71,6 +74,7 @@ fn command(command: Command, out: &mut dyn Write) -> Outcome {
         Command::Status(args) => status::run(&args, out),
         Command::Doctor(args) => doctor::run(args, out),
         Command::Permissions(args) => permissions::run(&args, out),
+        Command::Audit(AuditCommand::Verify(args)) => audit::verify(&args, out),
         Command::Wireguard(command) => wireguard::run(&command, out),
         Command::Gateway(args) => gateway::run(&args),
         Command::Demo(args) => demo::run(&args, out),

@@ -1,37 +1,32 @@
 //! `tmkms start`.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread;
-use std::time::Duration;
 
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use super::args::StartArgs;
 use super::key::permissions;
 use super::{Failure, Outcome, config};
+use crate::audit::Trail;
 use crate::config::Config;
 use crate::hardening;
 use crate::observe::http::server as metrics;
-use crate::observe::{self, server::Server, socket::Socket, source::Source};
+use crate::observe::{server::Server, socket::Socket, source::Source};
 use crate::sandbox::{self, Needs, Threads};
-use crate::session::{self, Node, Shutdown, Trouble};
+use crate::service::{self, Notify, Reach, Reload, Roster, Sessions};
+use crate::session::Node;
 use crate::signer::{self, BootMemory};
-
-/// How long sessions may take to finish the request in hand.
-const GRACE: Duration = Duration::from_secs(5);
 
 /// Signs until SIGTERM or SIGINT, or until a node with `reconnect = false` is gone.
 pub(super) fn run(args: &StartArgs) -> Outcome {
-    observe::log_to_stdout(&args.log)?;
     let config = config::load(&args.config.path)?;
+    let mut logs = args.log.start(&config.log)?;
     hardening::before_keys();
     let permissions = permissions(args.allow_insecure_permissions);
     let tunnels = config::load_tunnels(&config, permissions)?;
-    let mut signer = signer::load(&config, permissions, BootMemory::Kept)
+    let signer = signer::load(&config, permissions, BootMemory::Kept)
         .map_err(|errors| Failure::listed(&errors))?;
     for way in tunnels.ways(&config) {
         info!(target: "tmkms::tunnel", "{way}");
@@ -39,20 +34,42 @@ pub(super) fn run(args: &StartArgs) -> Outcome {
     let names = tunnels.has_names();
     let tunnels = tunnels.prepare()?;
     hardening::after_keys();
+    let trail = audit_log(&config)?;
     let socket = status_socket(&config);
     let listener = metrics_listener(&config);
-    let mut source = Source::of(&signer.nodes);
+    let notify = Notify::from_environment();
+    let may_rotate = args.no_sandbox
+        || trail
+            .as_ref()
+            .is_some_and(|it| it.own_directory().is_some());
+    let (events, arriving) = service::events();
+    let mut sessions = Sessions::new(events.clone());
+    let mut source = Source::of(sessions.roster());
     // Before any thread is started: each inherits it.
-    let mut needs = Needs::of(&signer.nodes);
-    needs.names |= names;
-    needs.accept |= listener.is_some();
-    keep(needs, socket.as_ref(), args.no_sandbox);
-    let shutdown = Shutdown::default();
-    let signals = on_signals(&shutdown)?;
+    let opened = Opened {
+        config: &config,
+        nodes: &signer.nodes,
+        names,
+        socket: socket.as_ref(),
+        listens: listener.is_some(),
+        trail: trail.as_ref(),
+    };
+    let reach = restrict(&opened, args);
+    logs.spawn()?;
+    let signals = service::on_signals(&events, true)?;
     info!(target: "tmkms::commands::start", "tmkms {} starting up...", env!("CARGO_PKG_VERSION"));
     let tunnels = Arc::new(tunnels.start()?);
-    for node in &mut signer.nodes {
+    let audit = trail.as_ref().map(Trail::audit).unwrap_or_default();
+    let _writing = trail.map(|trail| trail.start(may_rotate)).transpose()?;
+    let mut taken_over = BTreeSet::new();
+    for mut node in signer.nodes {
         node.tunnels = Arc::clone(&tunnels);
+        node.audit = audit.clone();
+        // Before its first node asks.
+        if taken_over.insert(node.chain.id().clone()) {
+            service::mark(&audit, &node.chain);
+        }
+        sessions.add(node)?;
     }
     tunnels
         .sources()
@@ -60,11 +77,29 @@ pub(super) fn run(args: &StartArgs) -> Outcome {
     let source = Arc::new(source);
     let _status = socket.and_then(|socket| answer(socket, &source));
     let _metrics = listener.and_then(|listener| measure(listener, &source));
-    let outcome = serve(signer.nodes, &shutdown);
+    let reload = (!args.no_reload).then(|| Reload {
+        path: args.config.path.clone(),
+        config,
+        permissions,
+        reach,
+        tunnels,
+        audit,
+        level: (!args.log.verbose).then(|| logs.threshold()),
+    });
+    let outcome = service::run(sessions, &arriving, reload, &notify);
     signals.close();
-    // Whoever tells of them may still hold them.
-    tunnels.stop();
-    outcome
+    Ok(outcome?)
+}
+
+/// The audit log, which is there or the signer does not start.
+fn audit_log(config: &Config) -> Result<Option<Trail>, Failure> {
+    let Some(audit) = &config.audit else {
+        return Ok(None);
+    };
+    let trail = Trail::open(&audit.file.value, audit.rotate_len);
+    trail
+        .map(Some)
+        .map_err(|error| Failure::new(format!("{}: {error}", audit.file.at)))
 }
 
 /// The socket for `tmkms status`. Where there cannot be one, signing goes on without.
@@ -101,10 +136,38 @@ fn measure(listener: metrics::Listener, source: &Arc<Source>) -> Option<metrics:
         .ok()
 }
 
+/// What is open when the sandbox goes on.
+struct Opened<'a> {
+    config: &'a Config,
+    nodes: &'a [Node],
+    /// A tunnel leads to a host name.
+    names: bool,
+    socket: Option<&'a Socket>,
+    /// A port of `[metrics]` is listened to.
+    listens: bool,
+    trail: Option<&'a Trail>,
+}
+
+/// Keeps what dialling these nodes, answering on this socket, rotating this log and reloading this
+/// configuration takes, and tells what that is.
+fn restrict(opened: &Opened<'_>, args: &StartArgs) -> Reach {
+    let mut needs = Needs::of(opened.nodes);
+    needs.names |= opened.names;
+    needs.accept |= opened.listens;
+    needs
+        .write
+        .extend(opened.trail.and_then(Trail::own_directory));
+    if !args.no_reload {
+        Reach::require(opened.config, &mut needs);
+    }
+    keep(needs, opened.socket, args.no_sandbox)
+}
+
 /// Keeps what is needed and what answering on a socket takes, and tells what that is.
-pub(super) fn keep(mut needs: Needs, socket: Option<&Socket>, no_sandbox: bool) {
+pub(super) fn keep(mut needs: Needs, socket: Option<&Socket>, no_sandbox: bool) -> Reach {
     if no_sandbox {
-        return sandbox::tell_off();
+        sandbox::tell_off();
+        return Reach::everything();
     }
     if let Some(socket) = socket {
         needs.accept = true;
@@ -113,86 +176,5 @@ pub(super) fn keep(mut needs: Needs, socket: Option<&Socket>, no_sandbox: bool) 
             .extend(socket.own_directory().map(Path::to_owned));
     }
     sandbox::apply(&needs, Threads::All).tell();
-}
-
-/// Runs a session for each node, to the end of all of them.
-///
-/// # Errors
-/// The trouble of the first node that is not to be dialled again.
-pub(super) fn serve(nodes: Vec<Node>, shutdown: &Shutdown) -> Outcome {
-    let (ended, endings) = mpsc::channel();
-    let mut running = nodes.len();
-    for node in nodes {
-        let (ended, shutdown) = (ended.clone(), shutdown.clone());
-        thread::Builder::new()
-            .name(node.to_string())
-            .spawn(move || {
-                // Fails when nobody waits any more: then the process is about to end.
-                let _ = ended.send((node.to_string(), guarded(&node, &shutdown)));
-            })?;
-    }
-    let mut failure = None;
-    while running > 0 {
-        let Some((node, result)) = next_ending(&endings, shutdown) else {
-            break;
-        };
-        running = running.saturating_sub(1);
-        if let Err(trouble) = result {
-            let text = format!("[{node}] {trouble}; reconnect = false, so the signer ends");
-            failure.get_or_insert(Failure::new(text));
-            shutdown.ask();
-        }
-    }
-    failure.map_or(Ok(()), Err)
-}
-
-/// The next session that ends; `None` when one has not ended within [`GRACE`] of the request to
-/// stop.
-fn next_ending<T>(endings: &mpsc::Receiver<T>, shutdown: &Shutdown) -> Option<T> {
-    const LOOK: Duration = Duration::from_millis(500);
-    loop {
-        let asked = shutdown.is_asked();
-        let patience = if asked { GRACE } else { LOOK };
-        match endings.recv_timeout(patience) {
-            Ok(ending) => return Some(ending),
-            Err(RecvTimeoutError::Timeout) if !asked => {}
-            Err(_) => return None,
-        }
-    }
-}
-
-/// Runs a session again if it panics: a bug in the handling of one message must not silence the
-/// signer. The chain itself stops signing if its guard was involved.
-fn guarded(node: &Node, shutdown: &Shutdown) -> Result<(), Trouble> {
-    loop {
-        let run = std::panic::AssertUnwindSafe(|| session::run(node, shutdown));
-        match std::panic::catch_unwind(run) {
-            Ok(result) => return result,
-            Err(_) => {
-                error!(target: "tmkms::session", "[{node}] a bug ended the session; dialling again");
-                shutdown.sleep(Duration::from_secs(1));
-            }
-        }
-    }
-}
-
-/// Asks for an end when the process is told to end.
-pub(super) fn on_signals(shutdown: &Shutdown) -> Result<signal_hook::iterator::Handle, Failure> {
-    let mut signals = Signals::new([SIGTERM, SIGINT])?;
-    let handle = signals.handle();
-    let shutdown = shutdown.clone();
-    thread::Builder::new()
-        .name("signals".to_owned())
-        .spawn(move || {
-            for signal in &mut signals {
-                let name = if signal == SIGTERM {
-                    "SIGTERM"
-                } else {
-                    "SIGINT"
-                };
-                info!(target: "tmkms::commands::start", "{name}: finishing the requests in hand");
-                shutdown.ask();
-            }
-        })?;
-    Ok(handle)
+    Reach::of(needs)
 }

@@ -14,7 +14,9 @@ use std::path::PathBuf;
 
 use privval::ChainId;
 
+use super::audit::AuditDraft;
 use super::chain::ChainDraft;
+use super::log::Log;
 use super::paths::normalised;
 use super::provider::Providers;
 use super::section::{Context, Marked, Section};
@@ -31,6 +33,8 @@ pub(super) struct Drafts {
     pub(super) validators: Vec<ValidatorDraft>,
     pub(super) status: StatusSocket,
     pub(super) metrics: Option<Located<SocketAddr>>,
+    pub(super) log: Log,
+    pub(super) audit: AuditDraft,
     pub(super) wireguard: WireguardDraft,
 }
 
@@ -290,6 +294,11 @@ impl Check<'_, '_> {
         for path in &self.drafts.wireguard.paths {
             others.insert(normalised(path.get_ref()), ("a tunnel", Some(path.span())));
         }
+        if let Some(path) = &self.drafts.audit.file {
+            self.audit_file_that_is_something_else(path, &others);
+            let what = ("the audit log", Some(path.span()));
+            others.insert(normalised(path.get_ref()), what);
+        }
         for chain in &self.drafts.chains {
             let Some(file) = &chain.state_file else {
                 continue;
@@ -305,6 +314,23 @@ impl Check<'_, '_> {
                 None => diagnostic,
             });
         }
+    }
+
+    fn audit_file_that_is_something_else(
+        &self,
+        path: &Marked<PathBuf>,
+        others: &BTreeMap<PathBuf, (&str, Option<Span>)>,
+    ) {
+        let Some((what, span)) = others.get(&normalised(path.get_ref())) else {
+            return;
+        };
+        let diagnostic = Diagnostic::error(format!("this audit log is {what}"))
+            .at(path.span(), "records would be added to it")
+            .help("name a file of its own, for example audit/audit.log");
+        self.cx.report(match span {
+            Some(span) => diagnostic.also(span.clone(), "named here too"),
+            None => diagnostic,
+        });
     }
 
     fn shared_identity(&self) {

@@ -27,12 +27,14 @@
 //! says, because a node of CometBFT 0.38 or later rejects a precommit without.
 
 mod address;
+mod audit;
 mod chain;
 mod checks;
 mod file;
 mod gateway;
 mod hook;
 mod metrics;
+mod log;
 mod passphrase;
 mod paths;
 mod provider;
@@ -46,6 +48,7 @@ mod validator;
 mod wireguard;
 
 pub use address::{Address, AddressError, TcpAddress, UnixSocket};
+pub use audit::Audit;
 pub use chain::{Chain, KeyFormat, RawBytes};
 pub use diagnostics::{Diagnostic, Report, Severity};
 pub use diagnostics::{Located, Location};
@@ -53,6 +56,7 @@ pub use file::{FileError, MAX_LEN};
 pub(crate) use gateway::network;
 pub use gateway::{DEFAULT_LISTEN, DEFAULT_UPSTREAM, Forward, ForwardError, Gateway, Upstream};
 pub use hook::StateHook;
+pub use log::Log;
 pub use softsign::{KeyEncoding, Softsign};
 pub use status::StatusSocket;
 pub use template::{Network, Template, UnknownNetwork};
@@ -86,6 +90,10 @@ pub struct Config {
     pub status: StatusSocket,
     /// `[metrics]`: where to listen; nowhere without it.
     pub metrics: Option<Located<SocketAddr>>,
+    /// `[log]`.
+    pub log: Log,
+    /// `[audit]`, if there is one.
+    pub audit: Option<Audit>,
     /// `[wireguard]` or `[[wireguard]]`: the files of the tunnels, none twice. What they hold is
     /// read by [`Tunnels`](crate::tunnels::Tunnels).
     pub wireguard: Vec<Located<PathBuf>>,
@@ -214,6 +222,8 @@ impl Config {
                 .collect(),
             status: drafts.status,
             metrics: drafts.metrics,
+            log: drafts.log,
+            audit: drafts.audit.audit,
             wireguard: drafts.wireguard.files,
         }
     }
@@ -258,6 +268,13 @@ fn read<'a>(cx: &'a Context<'a>, tree: &'a DeTable<'a>) -> Drafts {
         metrics: root
             .table("metrics", &schema::METRICS)
             .and_then(|section| metrics::read(&section)),
+        log: root
+            .table("log", &schema::LOG)
+            .map_or_else(Log::default, |section| log::read(&section)),
+        audit: root
+            .table("audit", &schema::AUDIT)
+            .map(|section| audit::read(&section))
+            .unwrap_or_default(),
         wireguard: wireguard::read(&root),
     };
     if !cx.damaged() {

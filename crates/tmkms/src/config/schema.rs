@@ -37,7 +37,7 @@ impl Schema {
 }
 
 /// All tables, as the documentation lists them.
-pub const TABLES: [&Schema; 10] = [
+pub const TABLES: [&Schema; 12] = [
     &ROOT,
     &CHAIN,
     &KEY_FORMAT,
@@ -47,6 +47,8 @@ pub const TABLES: [&Schema; 10] = [
     &VALIDATOR,
     &STATUS,
     &METRICS,
+    &LOG,
+    &AUDIT,
     &WIREGUARD,
 ];
 
@@ -81,6 +83,16 @@ pub const ROOT: Schema = Schema {
             name: "metrics",
             expects: "a table, written [metrics]",
             example: "[metrics]",
+        },
+        Field {
+            name: "log",
+            expects: "a table, written [log]",
+            example: "[log]",
+        },
+        Field {
+            name: "audit",
+            expects: "a table, written [audit]",
+            example: "[audit]",
         },
         Field {
             name: "wireguard",
@@ -305,6 +317,60 @@ pub const METRICS: Schema = Schema {
         expects: "an IP address and a port as a text in quotes",
         example: "listen = \"127.0.0.1:26661\"",
     }],
+};
+
+/// Where the log goes.
+pub const LOG: Schema = Schema {
+    title: "[log]",
+    fields: &[
+        Field {
+            name: "output",
+            expects: "\"stdout\", \"syslog\" or \"journald\"",
+            example: "output = \"syslog\"",
+        },
+        Field {
+            name: "format",
+            expects: "\"text\" or \"json\"",
+            example: "format = \"json\"",
+        },
+        Field {
+            name: "level",
+            expects: "\"error\", \"warn\", \"info\" or \"debug\"",
+            example: "level = \"info\"",
+        },
+        Field {
+            name: "address",
+            expects: "unix:///PATH or udp://IP:PORT as a text in quotes",
+            example: "address = \"udp://10.1.0.2:514\"",
+        },
+        Field {
+            name: "facility",
+            expects: "the name of a facility of syslog: \"local0\" to \"local7\", \"daemon\", …",
+            example: "facility = \"local0\"",
+        },
+        Field {
+            name: "tag",
+            expects: "a name as a text in quotes",
+            example: "tag = \"tmkms\"",
+        },
+    ],
+};
+
+/// Where signatures and refusals are recorded.
+pub const AUDIT: Schema = Schema {
+    title: "[audit]",
+    fields: &[
+        Field {
+            name: "file",
+            expects: "a path as a text in quotes",
+            example: "file = \"audit/audit.log\"",
+        },
+        Field {
+            name: "rotate_mib",
+            expects: "whole MiB from 1 to 1048576",
+            example: "rotate_mib = 64",
+        },
+    ],
 };
 
 /// A tunnel, of the signer or of the gateway.

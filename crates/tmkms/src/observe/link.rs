@@ -121,6 +121,12 @@ impl NodeRecord {
         &self.turn
     }
 
+    /// Whether it is connected.
+    #[must_use]
+    pub fn state(&self) -> document::NodeState {
+        self.link().state
+    }
+
     /// All of it, with what tmkms.toml says of the node.
     #[must_use]
     pub fn document(&self, configured: &NodeName, now: Instant) -> document::Node {

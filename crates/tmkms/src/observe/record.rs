@@ -142,6 +142,12 @@ impl ChainRecord {
         *count
     }
 
+    /// Whether nothing is signed any more before a restart.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.past().state() == document::ChainState::Stopped
+    }
+
     /// All of it.
     #[must_use]
     pub fn document(&self, id: &str, now: Instant) -> document::Chain {

@@ -1,16 +1,15 @@
 //! Where the status comes from: the records of chains and nodes, and the tunnels.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::document::{Document, FORMAT, Forward, Tunnel, Verdict};
-use super::link::{NodeName, NodeRecord};
+use super::link::NodeName;
 use super::moment::Moment;
 use super::process::Process;
 use crate::date::utc_date;
+use crate::service::Roster;
 use crate::session::Node;
-use crate::signer::Chain;
 
 /// Tells of a tunnel; must not block.
 pub type TunnelSource = Box<dyn Fn() -> Tunnel + Send + Sync>;
@@ -22,8 +21,7 @@ pub type ForwardSource = Box<dyn Fn() -> Vec<Forward> + Send + Sync>;
 pub struct Source {
     started: Moment,
     process: Option<Process>,
-    chains: Vec<Arc<Chain>>,
-    nodes: Vec<(NodeName, Arc<NodeRecord>)>,
+    roster: Roster,
     tunnels: Vec<TunnelSource>,
     forwards: Option<ForwardSource>,
 }
@@ -34,8 +32,7 @@ impl Default for Source {
         Self {
             started: Moment::now(),
             process: Process::open(),
-            chains: Vec::new(),
-            nodes: Vec::new(),
+            roster: Roster::default(),
             tunnels: Vec::new(),
             forwards: None,
         }
@@ -52,20 +49,11 @@ impl Source {
     /// A signer for these nodes, started now. To be made before the sandbox goes on: it opens what
     /// the system tells of the process.
     #[must_use]
-    pub fn of(nodes: &[Node]) -> Self {
-        let mut source = Self::default();
-        for node in nodes {
-            if !source.chains.iter().any(|it| it.id() == node.chain.id()) {
-                source.chains.push(Arc::clone(&node.chain));
-            }
-            let name = NodeName {
-                chain: node.chain.id().to_string(),
-                address: node.address.to_string(),
-                protocol_version: node.protocol_version.map(|version| version.to_string()),
-            };
-            source.nodes.push((name, Arc::clone(&node.record)));
+    pub fn of(roster: Roster) -> Self {
+        Self {
+            roster,
+            ..Self::default()
         }
-        source
     }
 
     /// Tells of a tunnel too.
@@ -83,14 +71,16 @@ impl Source {
     pub fn document(&self) -> Document {
         let now = Instant::now();
         let chains: Vec<_> = self
-            .chains
+            .roster
+            .chains()
             .iter()
             .map(|chain| chain.record().document(chain.id().as_str(), now))
             .collect();
         let nodes: Vec<_> = self
-            .nodes
+            .roster
+            .nodes()
             .iter()
-            .map(|(name, record)| record.document(name, now))
+            .map(|node| node.record.document(&name(node), now))
             .collect();
         Document {
             format: FORMAT,
@@ -107,6 +97,14 @@ impl Source {
             forwards: self.forwards.as_ref().map_or_else(Vec::new, |all| all()),
             process: self.process.as_ref().and_then(Process::document),
         }
+    }
+}
+
+fn name(node: &Node) -> NodeName {
+    NodeName {
+        chain: node.chain.id().to_string(),
+        address: node.address.to_string(),
+        protocol_version: node.protocol_version.map(|version| version.to_string()),
     }
 }
 

@@ -72,7 +72,7 @@ impl Needs {
     }
 
     /// Whether a socket without a file is dialled.
-    pub(super) fn has_abstract_socket(&self) -> bool {
+    pub(crate) fn has_abstract_socket(&self) -> bool {
         let is_abstract = |socket: &UnixSocket| matches!(socket, UnixSocket::Abstract(_));
         self.unix_sockets.iter().any(is_abstract)
     }

@@ -18,7 +18,7 @@ pub struct Report {
     on: Vec<String>,
     lost: Vec<String>,
     ports: String,
-    read: String,
+    files: String,
 }
 
 impl Report {
@@ -27,7 +27,7 @@ impl Report {
             on: Vec::new(),
             lost: Vec::new(),
             ports: listed(needs.ports()),
-            read: listed(needs.readable().iter().map(|path| path.display())),
+            files: files(needs),
         }
     }
 
@@ -45,7 +45,7 @@ impl Report {
             Ok(status) => {
                 self.lost.extend(access::lost(&status).map(str::to_owned));
                 if let LandlockStatus::Available { effective_abi, .. } = status {
-                    self.on.push(format!("files (reads {})", self.read));
+                    self.on.push(format!("files ({})", self.files));
                     if effective_abi >= landlock::ABI::V4 {
                         self.on.push(format!("TCP (dials ports {})", self.ports));
                     }
@@ -91,6 +91,15 @@ pub fn tell_off() {
     );
 }
 
+fn files(needs: &Needs) -> String {
+    let read = listed(needs.readable().iter().map(|path| path.display()));
+    if needs.write.is_empty() {
+        return format!("reads {read}");
+    }
+    let write = listed(needs.write.iter().map(|path| path.display()));
+    format!("reads {read}, writes {write}")
+}
+
 fn listed(items: impl IntoIterator<Item = impl Display>) -> String {
     let items: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
     if items.is_empty() {
@@ -134,6 +143,15 @@ mod tests {
                 "system calls"
             ]
         );
+    }
+
+    #[test]
+    fn what_can_be_written_is_told_too() {
+        let needs = Needs {
+            write: ["/srv/state".into()].into(),
+            ..Needs::default()
+        };
+        assert!(files(&needs).ends_with("/sys/devices/system/cpu, writes /srv/state"));
     }
 
     #[test]

@@ -32,6 +32,9 @@ impl Notify {
         let Some(name) = std::env::var_os("NOTIFY_SOCKET").filter(|it| !it.is_empty()) else {
             return Self::default();
         };
+        // Once before the sandbox goes on: the first time, rustix looks for the kernel's clock in a
+        // file that is out of reach then.
+        monotonic_micros();
         let socket = connect(&name).inspect_err(|e| {
             warn!(
                 "NOTIFY_SOCKET is {}, and nobody is there: {e}",
@@ -65,9 +68,10 @@ impl Notify {
 
     /// A reload has begun; [`Self::ready`] ends it.
     pub(super) fn reloading(&self) {
-        let now = clock_gettime(ClockId::Monotonic);
-        let micros = i128::from(now.tv_sec) * 1_000_000 + i128::from(now.tv_nsec) / 1_000;
-        self.send(&format!("RELOADING=1\nMONOTONIC_USEC={micros}\n"));
+        if self.0.is_some() {
+            let micros = monotonic_micros();
+            self.send(&format!("RELOADING=1\nMONOTONIC_USEC={micros}\n"));
+        }
     }
 
     /// The end has begun.
@@ -107,6 +111,11 @@ impl Notify {
             let _ = manager.socket.send(text.as_bytes());
         }
     }
+}
+
+fn monotonic_micros() -> i128 {
+    let now = clock_gettime(ClockId::Monotonic);
+    i128::from(now.tv_sec) * 1_000_000 + i128::from(now.tv_nsec) / 1_000
 }
 
 fn connect(name: &OsStr) -> io::Result<UnixDatagram> {

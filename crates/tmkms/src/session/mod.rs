@@ -9,6 +9,7 @@
 //! - The request to stop interrupts waiting and reading, never a request in hand.
 
 mod answer;
+mod audit;
 mod backoff;
 mod connection;
 mod dial;
@@ -19,6 +20,7 @@ mod serve;
 mod shutdown;
 mod trouble;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -31,7 +33,10 @@ pub use self::trouble::{KINDS, Retry, Trouble};
 
 use self::backoff::Backoff;
 
-/// How often the log repeats that a node is still not connected.
+/// When the log says for the first time that a node is still not connected.
+const FIRST_REMINDER: Duration = Duration::from_secs(30);
+
+/// How often the log repeats that.
 const REMINDER: Duration = Duration::from_secs(60);
 
 /// How long an attempt to connect may take before the session counts as stuck: 3 s for the name,
@@ -72,6 +77,7 @@ fn attempt(
     told: &mut Told,
 ) -> Option<Trouble> {
     let tries = backoff.attempts();
+    node.pulse.turned();
     node.record.dialling();
     node.record.turn().due(Instant::now(), DIAL);
     let dialled = dial::dial(node, shutdown, &mut |t| told.trouble(node, t, tries));
@@ -96,17 +102,29 @@ fn random() -> u64 {
     getrandom::u64().unwrap_or_default()
 }
 
-/// What the log knows, so that it gets changes and not every try.
+/// What the log knows, so that it gets what is new and not every try. Each kind of trouble is told
+/// once until the node is connected, however they alternate; then only that it goes on.
 #[derive(Default)]
 struct Told {
-    kind: Option<&'static str>,
+    kinds: BTreeSet<&'static str>,
     since: Option<Instant>,
-    last: Option<Instant>,
+    reminder: Option<Instant>,
     /// The last connection brought no request: something accepts and closes, again and again.
     /// The next one is told when it brings one.
     barren: bool,
     /// The tunnel that the connection is inside of.
     tunnel: Option<Arc<str>>,
+}
+
+/// What there is to say of a trouble.
+#[derive(Debug, PartialEq, Eq)]
+enum Worth {
+    /// All of it.
+    New,
+    /// That it still goes on, since then.
+    Reminder(Duration),
+    /// Nothing.
+    Known,
 }
 
 impl Told {
@@ -134,15 +152,55 @@ impl Told {
 
     fn trouble(&mut self, node: &Node, trouble: &Trouble, tries: u32) {
         node.record.trouble(trouble);
-        let now = Instant::now();
-        let since = *self.since.get_or_insert(now);
-        if self.kind != Some(trouble.kind()) {
-            self.kind = Some(trouble.kind());
-            self.last = Some(now);
-            log::trouble(node, trouble);
-        } else if self.last.is_none_or(|last| now - last >= REMINDER) {
-            self.last = Some(now);
-            log::still(node, trouble, now - since, tries);
+        match self.worth(trouble.kind(), Instant::now()) {
+            Worth::New => log::trouble(node, trouble),
+            Worth::Reminder(since) => log::still(node, trouble, since, tries),
+            Worth::Known => {}
         }
+    }
+
+    fn worth(&mut self, kind: &'static str, now: Instant) -> Worth {
+        let since = *self.since.get_or_insert(now);
+        let reminder = *self.reminder.get_or_insert(now + FIRST_REMINDER);
+        if self.kinds.insert(kind) {
+            return Worth::New;
+        }
+        if now < reminder {
+            return Worth::Known;
+        }
+        self.reminder = Some(now + REMINDER);
+        Worth::Reminder(now.saturating_duration_since(since))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trouble_is_told_once_then_after_30_s_and_then_each_minute() {
+        let (mut told, start) = (Told::default(), Instant::now());
+        let at = |s| start + Duration::from_secs(s);
+        assert_eq!(told.worth("refused", at(0)), Worth::New);
+        let reminded: Vec<u64> = (1..=200)
+            .filter(|s| told.worth("refused", at(*s)) != Worth::Known)
+            .collect();
+        assert_eq!(reminded, [30, 90, 150]);
+    }
+
+    #[test]
+    fn troubles_that_alternate_are_told_once_each() {
+        let (mut told, start) = (Told::default(), Instant::now());
+        let kinds = ["dns", "refused"].into_iter().cycle();
+        let worth: Vec<Worth> = kinds
+            .take(58)
+            .zip(0..)
+            .map(|(kind, half)| told.worth(kind, start + Duration::from_millis(500 * half)))
+            .collect();
+        assert_eq!(worth[..2], [Worth::New, Worth::New]);
+        assert!(worth[2..].iter().all(|it| *it == Worth::Known), "{worth:?}");
+        let after = start + Duration::from_secs(30);
+        let reminder = Worth::Reminder(Duration::from_secs(30));
+        assert_eq!(told.worth("dns", after), reminder);
     }
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use privval::{Deframer, Request};
 
 use super::answer::{Outcome, answer};
+use super::audit;
 use super::connection::Connection;
 use super::log;
 use super::node::Node;
@@ -71,7 +72,9 @@ impl Session<'_> {
         let patience = self.node.timeout.saturating_add(SLACK);
         while !shutdown.is_asked() {
             self.node.record.turn().due(Instant::now(), patience);
+            self.node.pulse.turned();
             let count = self.read(connection, &mut buffer)?;
+            self.node.pulse.turned();
             self.deframer.push(buffer.get(..count).unwrap_or_default());
             while let Some(message) = self.deframer.next_message().map_err(Trouble::Frame)? {
                 self.handle(connection, &message)?;
@@ -111,6 +114,9 @@ impl Session<'_> {
             (self.on_first_request)();
         }
         log::outcome(self.node, &request, &outcome, total);
+        if self.node.audit.is_on() {
+            audit::record(self.node, &request, &outcome);
+        }
         self.tell_version_once(&request);
         sent.map_err(|e| Trouble::established(e, self.node.timeout))
     }

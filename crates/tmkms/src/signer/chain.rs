@@ -22,6 +22,7 @@ use crate::observe::watch::Watch;
 /// A chain to sign for.
 pub struct Chain {
     id: ChainId,
+    key_hex: String,
     provider: Arc<dyn Provider>,
     guard: Mutex<Guard<FileStore>>,
     raw_bytes: RawBytes,
@@ -105,6 +106,7 @@ impl Chain {
     ) -> Self {
         Self {
             id,
+            key_hex: keys::show::hex(&provider.public_key()),
             provider,
             record: ChainRecord::new(key, guard.knowledge().hrs(), watch),
             guard: Mutex::new(guard),
@@ -122,6 +124,12 @@ impl Chain {
     #[must_use]
     pub fn public_key(&self) -> PublicKey {
         self.provider.public_key()
+    }
+
+    /// That key in hexadecimal.
+    #[must_use]
+    pub fn key_hex(&self) -> &str {
+        &self.key_hex
     }
 
     /// How requests for signatures over raw bytes are read.

@@ -19,6 +19,7 @@ use super::chain::Chain;
 use super::hook::{self, HookError};
 use super::mark::{self, MarkError};
 use super::memory::{self, BootMemory};
+use crate::audit::Audit;
 use crate::config::{self, Config, Endpoint, KeyEncoding, Location, RawBytes};
 use crate::observe::document;
 use crate::observe::watch::Watch;
@@ -116,6 +117,31 @@ pub fn load(
     boot_memory: BootMemory,
 ) -> Result<Signer, Vec<LoadError>> {
     let mut loader = Loader::new(config, permissions, boot_memory);
+    let chains = loader.chains();
+    let nodes = loader.nodes(&chains);
+    if loader.errors.is_empty() {
+        return Ok(Signer { nodes });
+    }
+    Err(loader.errors)
+}
+
+/// Loads what a running signer does not have yet: the nodes of these names (`chain@address`), with
+/// their chains as far as they are not among `known`.
+///
+/// # Errors
+/// All [`LoadError`]s at once. What was locked is unlocked again.
+pub fn extend(
+    config: &Config,
+    permissions: FilePermissions,
+    known: &BTreeMap<ChainId, Arc<Chain>>,
+    added: &BTreeSet<String>,
+) -> Result<Signer, Vec<LoadError>> {
+    let is_added =
+        |node: &config::Validator| added.contains(&format!("{}@{}", node.chain_id, node.endpoint));
+    let mut wanted = config.clone();
+    wanted.validators.retain(is_added);
+    let mut loader = Loader::new(&wanted, permissions, BootMemory::Kept);
+    loader.known.clone_from(known);
     let chains = loader.chains();
     let nodes = loader.nodes(&chains);
     if loader.errors.is_empty() {
@@ -249,6 +275,8 @@ struct Loader<'a> {
     config: &'a Config,
     permissions: FilePermissions,
     boot_memory: BootMemory,
+    /// Chains that are loaded already.
+    known: BTreeMap<ChainId, Arc<Chain>>,
     /// By file, so that a key for several chains is read once. `None` when it was reported.
     keys: BTreeMap<PathBuf, Option<Arc<Softsign>>>,
     /// Identities that were reported: several nodes usually share one.
@@ -262,6 +290,7 @@ impl<'a> Loader<'a> {
             config,
             permissions,
             boot_memory,
+            known: BTreeMap::new(),
             keys: BTreeMap::new(),
             bad_identities: BTreeSet::new(),
             errors: Vec::new(),
@@ -281,7 +310,11 @@ impl<'a> Loader<'a> {
             .chains
             .iter()
             .filter(used)
-            .filter_map(|chain| Some((chain.id.clone(), Arc::new(self.chain(chain)?))))
+            .filter_map(|chain| {
+                let known = self.known.get(&chain.id).cloned();
+                let loaded = known.or_else(|| self.chain(chain).map(Arc::new));
+                Some((chain.id.clone(), loaded?))
+            })
             .collect()
     }
 
@@ -385,6 +418,8 @@ impl<'a> Loader<'a> {
             reconnect: node.reconnect,
             tunnels: Arc::default(),
             record: Arc::default(),
+            pulse: Arc::default(),
+            audit: Audit::default(),
         })
     }
 

@@ -41,8 +41,10 @@ pub(crate) fn open(
     Ok(None)
 }
 
-/// `/dev/shm` comes last: it is there in every container, and open to all users.
-fn directories() -> Vec<PathBuf> {
+/// Where it may be, the best place first. `/dev/shm` comes last: it is there in every container,
+/// and open to all users.
+#[must_use]
+pub fn directories() -> Vec<PathBuf> {
     let user = geteuid();
     let own = std::env::var_os("XDG_RUNTIME_DIR")
         .map(PathBuf::from)

@@ -7,6 +7,6 @@ mod mark;
 mod memory;
 
 pub use self::chain::{Chain, Signed, SigningError};
-pub use self::load::{LoadError, Signer, check, load, read_softsign_key};
+pub use self::load::{LoadError, Signer, check, extend, load, read_softsign_key};
 pub use self::mark::{MarkError, chain_mark_path, floor, mark_path, read_mark, whole_height};
-pub use self::memory::BootMemory;
+pub use self::memory::{BootMemory, directories as memory_directories};

@@ -36,4 +36,5 @@ mod start;
 mod state;
 mod status;
 mod transcript;
+mod watchdog;
 mod wireguard;

@@ -33,9 +33,15 @@ pub(crate) fn no_sandbox() -> Option<String> {
 
 /// A connection, three signatures at a height, and its end.
 pub(crate) fn serve(node: &Listener, height: i64) {
+    drop(served(node, height));
+}
+
+/// A connection after three signatures at a height.
+pub(crate) fn served(node: &Listener, height: i64) -> testnode::Signer {
     let mut connection = node.accept(PATIENCE).unwrap();
     let key = connection.public_key(CHAIN).unwrap();
     sign(&mut connection, &key, height);
+    connection
 }
 
 /// Name the node by its name.
@@ -63,7 +69,7 @@ fn every_thread_is_in_the_sandbox_while_it_signs() {
     let home = Home::new();
     let node = node(&home);
     let port = node.tcp_addr().unwrap().port();
-    let mut signer = Signer::start(&home, &[]);
+    let mut signer = Signer::start(&home, &["--no-reload"]);
     let mut connection = node.accept(PATIENCE).unwrap();
     let key = connection.public_key(CHAIN).unwrap();
     sign(&mut connection, &key, 1);

@@ -135,3 +135,29 @@ fn signing_goes_on_when_nobody_reads_the_log_any_more() {
     }
     tmkms.stop();
 }
+
+/// The pipe fills up after 64 KiB, and stays open.
+#[test]
+fn collector_that_hangs_holds_up_no_answer_and_learns_afterwards_what_it_missed() {
+    let node = testnode::Listener::tcp().unwrap();
+    let mut home = Home::new();
+    home.add_chain(CHAIN, "");
+    home.add_node(CHAIN, &address(&node), "");
+    let mut tmkms = home.start_stalled(&["-v"]);
+    let mut asker = Asker::new(node.accept(PATIENCE).unwrap());
+    let ping = privval::node_side::ping();
+    for _ in 0..5_500 {
+        asker.signer.ask(&ping).unwrap();
+    }
+    asker.sign(&precommit(1, "a"));
+    tmkms.read_on();
+    let lost = tmkms.wait_for("log lines were lost here");
+    asker.sign(&precommit(2, "a"));
+    tmkms.wait_for("h/r/s 2/0/2");
+    let count = lost.split_once("tmkms::log: ").unwrap().1.split(' ').next();
+    let count: usize = count.unwrap().parse().unwrap();
+    let told = tmkms.count("answered Ping");
+    let missed = 5_501 - tmkms.count("answered Ping") - tmkms.count("h/r/s 1/0/2");
+    assert_eq!(count, missed, "{told}");
+    tmkms.stop();
+}

@@ -12,6 +12,7 @@
     reason = "clippy's leave for tests covers test functions, not the helpers beside them"
 )]
 
+mod audit;
 mod bad_frames;
 mod bad_handshakes;
 mod chains;
@@ -24,11 +25,14 @@ mod metrics;
 mod nodes_of_one_chain;
 mod page;
 mod prometheus;
+mod notify;
 mod raw_bytes;
 mod refusals;
+mod reload;
 mod signing;
 mod state;
 mod state_hook;
 mod status;
 mod support;
+mod syslog;
 mod tunnelled;

@@ -34,6 +34,8 @@ impl Reach {
     /// that it names, because editors put new files in the place of old ones.
     pub fn require(config: &Config, needs: &mut Needs) {
         needs.read.insert(place(&config.file));
+        // A state that is opened says on which machine.
+        needs.read.insert("/proc/sys/kernel/hostname".into());
         for key in &config.softsign {
             needs.read.insert(place(&key.path.value));
             if let PassphraseSource::File(file) = &key.passphrase {

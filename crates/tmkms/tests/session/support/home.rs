@@ -149,6 +149,26 @@ addr = "{addr}"
         Tmkms::start_unread(&self.write_config())
     }
 
+    /// Runs `tmkms start` with somebody at the other end of its output who does not read.
+    pub(crate) fn start_stalled(&self, args: &[&str]) -> Tmkms {
+        Tmkms::start_stalled(&self.write_config(), args)
+    }
+
+    /// What tmkms.toml says so far.
+    pub(crate) fn toml(&self) -> String {
+        self.toml.clone()
+    }
+
+    /// Replaces all of it.
+    pub(crate) fn set_toml(&mut self, toml: String) {
+        self.toml = toml;
+    }
+
+    /// Runs `tmkms start` with more variables in its environment.
+    pub(crate) fn start_in(&self, environment: &[(&str, &str)]) -> Tmkms {
+        Tmkms::start_in(&self.write_config(), &[], environment)
+    }
+
     /// Runs `tmkms start` with more arguments.
     pub(crate) fn start_with(&self, args: &[&str]) -> Tmkms {
         Tmkms::start(&self.write_config(), args)

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -16,6 +16,8 @@ pub(crate) struct Tmkms {
     child: Child,
     output: Arc<Output>,
     readers: Vec<JoinHandle<()>>,
+    /// Its standard output, while nobody reads it.
+    stalled: Option<ChildStdout>,
 }
 
 /// What came of a process that ended.
@@ -37,7 +39,12 @@ struct Output {
 impl Tmkms {
     /// Runs `tmkms start -c CONFIG ARGS`.
     pub(crate) fn start(config: &Path, args: &[&str]) -> Self {
-        let mut child = spawn(config, args);
+        Self::start_in(config, args, &[])
+    }
+
+    /// The same with more variables in its environment.
+    pub(crate) fn start_in(config: &Path, args: &[&str], environment: &[(&str, &str)]) -> Self {
+        let mut child = spawn(config, args, environment);
         let output = Arc::<Output>::default();
         let readers = vec![
             output.clone().follow(child.stdout.take().unwrap()),
@@ -47,17 +54,38 @@ impl Tmkms {
             child,
             output,
             readers,
+            stalled: None,
         }
+    }
+
+    /// The same with somebody at the other end of its output who does not read, until
+    /// [`Self::read_on`].
+    pub(crate) fn start_stalled(config: &Path, args: &[&str]) -> Self {
+        let mut child = spawn(config, args, &[]);
+        let output = Arc::<Output>::default();
+        Self {
+            readers: vec![output.clone().follow(child.stderr.take().unwrap())],
+            stalled: child.stdout.take(),
+            output,
+            child,
+        }
+    }
+
+    /// Begins to read the output of [`Self::start_stalled`].
+    pub(crate) fn read_on(&mut self) {
+        let stalled = self.stalled.take().unwrap();
+        self.readers.push(self.output.clone().follow(stalled));
     }
 
     /// The same with nobody at the other end of its output.
     pub(crate) fn start_unread(config: &Path) -> Self {
-        let mut child = spawn(config, &[]);
+        let mut child = spawn(config, &[], &[]);
         drop((child.stdout.take(), child.stderr.take()));
         Self {
             child,
             output: Arc::default(),
             readers: Vec::new(),
+            stalled: None,
         }
     }
 
@@ -148,12 +176,14 @@ impl Tmkms {
     }
 }
 
-fn spawn(config: &Path, args: &[&str]) -> Child {
+fn spawn(config: &Path, args: &[&str], environment: &[(&str, &str)]) -> Child {
     // Signers of other tests have the same key.
     let boot_memory = config.with_file_name("run");
     std::fs::create_dir_all(&boot_memory).unwrap();
     Command::new(env!("CARGO_BIN_EXE_tmkms"))
         .env("XDG_RUNTIME_DIR", boot_memory)
+        .env_remove("NOTIFY_SOCKET")
+        .envs(environment.iter().copied())
         .args(["start", "-c"])
         .arg(config)
         .args(args)
