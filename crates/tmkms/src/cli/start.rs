@@ -15,7 +15,7 @@ use crate::hardening;
 use crate::observe::http::server as metrics;
 use crate::observe::{server::Server, socket::Socket, source::Source};
 use crate::sandbox::{self, Needs, Threads};
-use crate::service::{self, Notify, Reach, Reload, Roster, Sessions};
+use crate::service::{self, Notify, Reach, Reload, Sessions};
 use crate::session::Node;
 use crate::signer::{self, BootMemory};
 

@@ -13,7 +13,7 @@ use store::ring_path;
 use super::finding::Finding;
 use crate::config::{Chain, Config, Endpoint, Validator};
 use crate::session::{Trouble, knock};
-use crate::tunnels::{Running, Tunnels};
+use crate::tunnels::{Prepared, Running, Tunnels};
 
 /// Connects to each node, one after the other.
 pub(super) fn all(config: &Config, tunnels: Option<Tunnels>) -> Vec<Finding> {
@@ -24,7 +24,8 @@ pub(super) fn all(config: &Config, tunnels: Option<Tunnels>) -> Vec<Finding> {
             Err(finding) => return vec![finding],
         }
     }
-    let tunnels = match tunnels.map(Tunnels::start) {
+    let up = |tunnels: Tunnels| tunnels.prepare().and_then(Prepared::start);
+    let tunnels = match tunnels.map(up) {
         None => return Vec::new(),
         Some(Err(error)) => {
             return vec![
