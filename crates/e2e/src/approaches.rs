@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use crate::combination::{self, Combination, GatewayKind, SignerKind};
+use crate::machine::Slack;
 use crate::path::Path;
 use crate::play::Manner;
 use crate::scene::{Part, Scene};
@@ -284,19 +285,20 @@ fn meet(scene: &mut Scene, approach: &Approach) -> Outcome<String> {
     }
     match approach.verdict {
         Verdict::Signs => {
-            scene.watch.wait_for(10, PATIENCE)?;
+            let patience = Slack::now().grown(PATIENCE);
+            scene.watch.wait_for(10, patience)?;
             return Ok("signs".to_owned());
         }
         Verdict::Says(text) => {
             let what = format!("the signer says {text:?}");
-            until(&what, PATIENCE, || {
+            until(&what, Slack::now().grown(PATIENCE), || {
                 scene.signer.output().contains(text).then_some(())
             })?;
         }
         Verdict::Silence => pause(SILENCE)?,
     }
     if approach.has_node {
-        until("the node gives up", PATIENCE, || {
+        until("the node gives up", Slack::now().grown(PATIENCE), || {
             scene.sekai.output().contains(NODE_GIVES_UP).then_some(())
         })?;
     }
