@@ -8,7 +8,8 @@
 //! and only to an authentic peer: it answers no `ping`.
 //!
 //! A beginning of a TCP connection waits for the first result, a round trip, since it carries the
-//! size that both ends will use. When nobody answers, the smallest size is assumed.
+//! size that both ends will use. Who is dialled measures as soon as something comes, so that an
+//! answer which is ready does not wait. When nobody answers, the smallest size is assumed.
 //!
 //! Later it is measured again when there is a sign that the path has become another: handshakes
 //! after a silence, another address, a router that says so, or a large segment that TCP sends
@@ -129,8 +130,9 @@ impl Path {
         }
     }
 
-    /// A packet goes this way: measures, if it is time to.
-    pub(super) fn used(&mut self, now: Instant, packet: &IpPacket<'_>) {
+    /// A packet goes this way, or came: measures, if it is time to. The addresses are ours and the
+    /// peer's.
+    pub(super) fn used(&mut self, now: Instant, source: IpAddr, destination: IpAddr) {
         let patience = if self.stale { PAUSE } else { AGAIN };
         let passed = |at: Instant| now.saturating_duration_since(at) >= patience;
         let wanted = self.probed.is_none_or(passed);
@@ -140,8 +142,8 @@ impl Path {
         self.stale = false;
         self.probed = Some(now);
         self.probing = Some(Probing {
-            source: packet.source,
-            destination: packet.destination,
+            source,
+            destination,
             since: now,
             next: now,
             rounds: 0,

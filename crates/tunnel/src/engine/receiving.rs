@@ -289,6 +289,8 @@ fn receive_packet(
         send_own(now, peer, &answer, out);
         return;
     }
+    peer.path
+        .used(now.instant, packet.destination, packet.source);
     // before our own result the peer's own limit has to do
     let lowered = (!peer.path.is_unknown())
         .then(|| mss::lowered(packet, peer.path.mtu()))

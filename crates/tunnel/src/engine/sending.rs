@@ -45,7 +45,8 @@ pub(super) fn send_packet(
     if peer.noise.session(now.instant).is_none() {
         return false;
     }
-    peer.path.used(now.instant, packet);
+    peer.path
+        .used(now.instant, packet.source, packet.destination);
     if packet.is_syn() && peer.path.is_unknown() {
         return false;
     }

@@ -72,6 +72,21 @@ fn a_connection_begins_with_what_the_path_carries() {
     }
 }
 
+/// A gateway has its answer ready when the node is there; it must not wait for another round trip
+/// then.
+#[test]
+fn who_is_dialled_knows_the_size_before_it_answers() {
+    let mut world = pair();
+    world.link.delay = 10 * MS;
+    world.send(1, &syn(1, 0, 1380));
+    world.run_until(S, |world| !world.nodes[0].said.packets.is_empty());
+    world.run(60 * MS);
+    assert_eq!(mtus(&world)[0], 1420);
+    world.send(0, &syn(0, 1, 1380));
+    let time = world.run_until(S, |world| !world.nodes[1].said.packets.is_empty());
+    assert!(time <= 11 * MS, "{time:?}");
+}
+
 #[test]
 fn without_any_answer_the_smallest_size_is_used_within_a_second() {
     let mut world = pair();
@@ -88,7 +103,9 @@ fn without_any_answer_the_smallest_size_is_used_within_a_second() {
 fn a_configured_mtu_is_used_and_nothing_is_probed() {
     let mut signer = spec(1, &[(0, true)]);
     signer.interface.mtu = Some(1200);
-    let mut world = World::new(&[spec(0, &[(1, false)]), signer]);
+    let mut gateway = spec(0, &[(1, false)]);
+    gateway.interface.mtu = Some(1200);
+    let mut world = World::new(&[gateway, signer]);
     world.send(1, &syn(1, 0, 1380));
     world.run(50 * MS);
     assert_eq!(mss_of(&world.nodes[0].said.packets[0].1), 1160);
