@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 /// So many different old ones, and it is not the network's doing.
-const TELL_AFTER: u32 = 3;
+const TELL_AFTER: u32 = 2;
 /// Initiations that are remembered, to know an echo.
 const REMEMBERED: usize = 8;
 const INTERVAL: Duration = Duration::from_secs(1);
