@@ -27,6 +27,8 @@ enum Fault {
     LosesNil,
     /// A proposal comes back as none.
     LosesProposals,
+    /// A vote for a block comes back as none.
+    LosesVotesForBlocks,
     /// A proof-of-lock round below zero comes back as zero.
     LosesSigns,
     /// The height comes back in one byte.
@@ -73,6 +75,12 @@ impl Memory {
         }
         if self.fault == Fault::LosesProposals {
             kept.retain(|message| matches!(message, Canonical::Vote(_)));
+        }
+        if self.fault == Fault::LosesVotesForBlocks {
+            kept.retain(|message| match message {
+                Canonical::Vote(vote) => vote.block_id.is_none(),
+                Canonical::Proposal(_) => true,
+            });
         }
         match kept.pop() {
             None if self.fault == Fault::Invents => Knowledge::Mark(Mark::Floor {
@@ -173,6 +181,7 @@ fn each_fault_is_found() {
         Fault::KeepsPlacesOnly,
         Fault::LosesNil,
         Fault::LosesProposals,
+        Fault::LosesVotesForBlocks,
         Fault::LosesSigns,
         Fault::CutsHeights,
         Fault::RoundsTime,
