@@ -1,13 +1,18 @@
 //! The two files on a real file system, and what it may refuse.
 #![allow(clippy::unwrap_used)] // a test may panic
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::ErrorKind;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
+use std::process::Command;
 
 use privval::ChainId;
 use store::{Directory, Disk as _, FileDisk, FileStore, Home as _, StateFile, ring_path};
+
+/// A user without rights.
+const NOBODY: u32 = 65534;
 
 #[test]
 fn state_file_without_a_directory_is_in_the_working_directory() {
@@ -84,4 +89,54 @@ fn sync_that_the_system_refuses_is_an_error() {
     home.sync_names().unwrap();
     place.close().unwrap();
     assert_eq!(home.sync_names().unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+/// Runs one test of this file again as a user without rights, since root may do everything.
+fn run_as_nobody(test: &str) {
+    let place = tempfile::tempdir().unwrap();
+    fs::set_permissions(place.path(), Permissions::from_mode(0o755)).unwrap();
+    let copy = place.path().join("test");
+    fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
+    let mut command = Command::new(&copy);
+    command
+        .args(["--exact", test])
+        .current_dir("/")
+        .uid(NOBODY)
+        .gid(NOBODY);
+    let output = command.env("TMPDIR", "/tmp").output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && text.contains("1 passed"),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_root_makes_belongs_to_the_owner_of_the_directory() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let place = tempfile::tempdir().unwrap();
+    chown(place.path(), Some(NOBODY), Some(NOBODY)).unwrap();
+    let state = place.path().join("state.json");
+    drop(FileStore::open(&state, &ChainId::new("testnet-1").unwrap()).unwrap());
+    for file in [ring_path(&state), state] {
+        let made = fs::metadata(&file).unwrap();
+        assert_eq!((made.uid(), made.gid()), (NOBODY, NOBODY), "{file:?}");
+    }
+}
+
+#[test]
+fn what_another_user_makes_stays_its_own_in_a_directory_of_roots() {
+    let root = Path::new("/tmp");
+    if rustix::process::geteuid().is_root() {
+        return run_as_nobody("what_another_user_makes_stays_its_own_in_a_directory_of_roots");
+    }
+    if fs::metadata(root).unwrap().uid() != 0 {
+        return;
+    }
+    let name = format!("tmkms-store-test-{}.json", std::process::id());
+    let mut home = Directory::of(&root.join(name)).unwrap();
+    home.create(StateFile::Document, b"document").unwrap();
+    fs::remove_file(home.path(StateFile::Document)).unwrap();
 }
