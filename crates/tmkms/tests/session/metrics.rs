@@ -225,7 +225,7 @@ fn tunnel_is_measured_and_in_the_status() {
     let told = &document.tunnels[0];
     assert_eq!(
         (told.name.as_str(), told.addresses.as_slice()),
-        ("wg0", &["10.200.0.2/24".to_owned()][..])
+        ("wg0", &["10.200.0.2".to_owned()][..])
     );
     let peer = &told.peers[0];
     assert!(

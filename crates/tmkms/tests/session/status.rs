@@ -232,7 +232,7 @@ fn socket_of_another_signer_is_left_to_it_and_signing_goes_on_without() {
     let line = second.wait_for("no status");
     let told = format!(
         "WARN tmkms::status: no status: another process listens on {}: give this one a socket of \
-         its own, [status] socket = \"PATH\" in tmkms.toml",
+         its own, [status] socket = \"PATH\" in the configuration",
         path.display()
     );
     assert!(line.ends_with(&told), "{line}");
