@@ -9,7 +9,7 @@ use crate::path::Path;
 use crate::play::{self, Manner};
 use crate::rows::{Fault, ROWS, Row};
 use crate::stage::Stage;
-use crate::troubles::{self, TROUBLES, Trouble};
+use crate::troubles::{self, Cause, TROUBLES, Trouble};
 
 /// One thing to play.
 #[derive(Clone, Copy, Debug)]
@@ -64,7 +64,8 @@ impl Entry {
         match self {
             Self::Row(row) => row.is_short,
             Self::Paced(paced) => paced.is_short,
-            Self::Trouble(_) => true,
+            // Whether it is named depends on which end is faster, on a busy machine.
+            Self::Trouble(trouble) => trouble.cause != Cause::ClockBack,
             Self::Approach(approach) => approach.is_short,
             Self::Latency => false,
         }
