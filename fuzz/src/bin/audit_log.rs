@@ -43,7 +43,11 @@ fn follows(bytes: &[u8]) {
         let before_this = before.unwrap_or_else(|| {
             hex::decode(fields["previous"].as_str().expect("the first record")).expect("digits")
         });
-        let hash = Sha256::new().chain_update(before_this).chain_update(body).finalize().to_vec();
+        let hash = Sha256::new()
+            .chain_update(before_this)
+            .chain_update(body)
+            .finalize()
+            .to_vec();
         assert_eq!(end, format!("{}\"}}", hex::encode(&hash)));
         before = Some(hash);
     }
