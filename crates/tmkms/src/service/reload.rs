@@ -232,6 +232,8 @@ fn fixed(old: &Config, new: &Config) -> Vec<String> {
         audit.map(|it| (it.file.value.clone(), it.rotate_len))
     };
     fixed("[audit]".to_owned(), audit(old) != audit(new));
+    let metrics = |config: &Config| config.metrics.as_ref().map(|it| it.value);
+    fixed("[metrics]".to_owned(), metrics(old) != metrics(new));
     let tunnels = |config: &Config| -> Vec<PathBuf> {
         config.wireguard.iter().map(|it| it.value.clone()).collect()
     };

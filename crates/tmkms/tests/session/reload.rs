@@ -172,6 +172,10 @@ fn what_cannot_change_is_refused_with_the_reason_and_nothing_else_is_applied() {
             "[audit] was changed",
         ),
         (
+            format!("{good}[metrics]\nlisten = \"127.0.0.1:26661\"\n"),
+            "[metrics] was changed",
+        ),
+        (
             good.replace("state/testnet-1.json", "state/new.json"),
             "`state_file` of chain testnet-1 was changed",
         ),
