@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ed25519_dalek::SigningKey;
 use harness::{CHAIN, Ground, Plan, Report, Severity};
@@ -29,6 +29,10 @@ const END: &str = "<!-- tried: end -->";
 
 /// How long a signer that has ended stays so, as under a supervisor.
 const RESTART_PAUSE: Duration = Duration::from_millis(500);
+
+/// How much longer than the harness a person waits for a signer that does not come back, so that
+/// the case is told as failed.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// Tries ours, or all signers. Fails when ours does not pass.
 pub(crate) fn run(options: &HarnessOptions) -> Result<(), BenchError> {
@@ -95,11 +99,15 @@ fn one(
     let (report, ended) = thread::scope(|scope| {
         let supervisor = scope.spawn(|| {
             supervise(
-                options,
-                programs,
-                contender,
-                &scene.files,
-                (&stop, &restarts),
+                &Supervised {
+                    options,
+                    programs,
+                    contender,
+                    files: &scene.files,
+                    plan: &plan,
+                },
+                &stop,
+                &restarts,
             )
         });
         let report = harness::run(&plan, &listener, &mut |_| {});
@@ -125,23 +133,42 @@ fn plan(key: &SigningKey) -> Result<Plan, BenchError> {
     Ok(plan)
 }
 
-/// Runs the signer, and again when it ends, as a service manager does.
-fn supervise(
-    options: &HarnessOptions,
-    programs: &Programs,
+/// What a supervisor knows.
+struct Supervised<'a> {
+    options: &'a HarnessOptions,
+    programs: &'a Programs,
     contender: Contender,
-    files: &Files,
-    (stop, restarts): (&AtomicBool, &AtomicU32),
+    files: &'a Files,
+    plan: &'a Plan,
+}
+
+/// Runs the signer, and again when it has ended, as a service manager does; or when it does not
+/// connect any more, as a person does who looks after it.
+fn supervise(
+    supervised: &Supervised<'_>,
+    stop: &AtomicBool,
+    restarts: &AtomicU32,
 ) -> Result<(), BenchError> {
+    let Supervised {
+        programs,
+        files,
+        plan,
+        ..
+    } = supervised;
     loop {
-        let mut command = contender.command(programs, files)?;
-        let mut process = Process::start(&mut command, options.logs)?;
-        while !process.has_ended() {
+        let mut command = supervised.contender.command(programs, files)?;
+        let mut process = Process::start(&mut command, supervised.options.logs)?;
+        let mut connected = Instant::now();
+        while !process.has_ended() && connected.elapsed() < plan.return_timeout + GRACE {
             if stop.load(Ordering::Relaxed) {
                 return Ok(());
             }
+            if !plan.is_waiting.load(Ordering::Relaxed) {
+                connected = Instant::now();
+            }
             thread::sleep(Duration::from_millis(20));
         }
+        drop(process);
         if stop.load(Ordering::Relaxed) {
             return Ok(());
         }

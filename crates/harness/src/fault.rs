@@ -58,9 +58,6 @@ impl Fault {
 
 impl From<Trouble> for Fault {
     fn from(trouble: Trouble) -> Self {
-        match trouble {
-            Trouble::NotBack { .. } => Self::Gone(trouble.to_string()),
-            _ => Self::Failed(trouble.to_string()),
-        }
+        Self::Failed(trouble.to_string())
     }
 }

@@ -7,6 +7,7 @@
 
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -27,6 +28,10 @@ const MOST_SILENT: u32 = 3;
 /// The same of all requests: each costs 5 s.
 const MOST_SILENT_IN_ALL: u32 = 20;
 
+/// After so many times in a row that it was waited for in vain, the signer is gone. Once may be a
+/// crash, after which it is started again.
+const MOST_ABSENT: u32 = 2;
+
 /// The connection.
 pub(crate) struct Link<'a> {
     listener: &'a Listener,
@@ -35,6 +40,7 @@ pub(crate) struct Link<'a> {
     signer: Option<Signer>,
     silent_in_a_row: u32,
     silent_in_all: u32,
+    absent_in_a_row: u32,
     connections: u32,
 }
 
@@ -47,6 +53,7 @@ impl<'a> Link<'a> {
             signer: None,
             silent_in_a_row: 0,
             silent_in_all: 0,
+            absent_in_a_row: 0,
             connections: 0,
         }
     }
@@ -56,9 +63,13 @@ impl<'a> Link<'a> {
         self.connections
     }
 
-    /// True once the signer has left too much unanswered for more to be asked.
-    pub(crate) fn is_hopeless(&self) -> bool {
-        self.silent_in_a_row >= MOST_SILENT || self.silent_in_all >= MOST_SILENT_IN_ALL
+    /// Why it makes no sense to ask for more, if so.
+    pub(crate) fn is_hopeless(&self) -> Option<&'static str> {
+        if self.absent_in_a_row >= MOST_ABSENT {
+            return Some("the signer did not come back");
+        }
+        (self.silent_in_a_row >= MOST_SILENT || self.silent_in_all >= MOST_SILENT_IN_ALL)
+            .then_some("the signer left too many requests unanswered")
     }
 
     /// Waits for the signer, unless it is connected.
@@ -66,6 +77,17 @@ impl<'a> Link<'a> {
         if self.signer.is_some() {
             return Ok(());
         }
+        self.plan.is_waiting.store(true, Ordering::Relaxed);
+        let accepted = self.accept(patience);
+        self.plan.is_waiting.store(false, Ordering::Relaxed);
+        match &accepted {
+            Ok(()) => self.absent_in_a_row = 0,
+            Err(_) => self.absent_in_a_row += 1,
+        }
+        accepted
+    }
+
+    fn accept(&mut self, patience: Duration) -> Result<(), Trouble> {
         let deadline = Instant::now() + patience;
         let mut handshake = None;
         loop {

@@ -1,5 +1,7 @@
 //! What is tried.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use privval::{PublicKey, Version};
@@ -23,6 +25,8 @@ pub struct Plan {
     pub answer_timeout: Duration,
     /// How long the signer may take to come back when the connection has ended.
     pub return_timeout: Duration,
+    /// True while the signer is waited for, for whoever runs it.
+    pub is_waiting: Arc<AtomicBool>,
     /// How slow a node is, where that is tried.
     pub pauses: Pauses,
     /// How long a signer without a past may let heights pass before it signs one.
@@ -44,6 +48,7 @@ impl Plan {
             patience: Duration::from_secs(60),
             answer_timeout: Self::NODE_TIMEOUT,
             return_timeout: Duration::from_secs(10),
+            is_waiting: Arc::default(),
             pauses: Pauses::default(),
             first_signature_timeout: Duration::from_secs(60),
         }

@@ -302,7 +302,7 @@ impl<'a> Play<'a> {
                 Err(Fault::Failed(why)) => why,
                 Err(other) => return Err(other),
             };
-            if self.link.is_hopeless() || begun.elapsed() >= timeout {
+            if self.link.is_hopeless().is_some() || begun.elapsed() >= timeout {
                 return Err(Fault::Gone(why));
             }
             refused += 1;

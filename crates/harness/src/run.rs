@@ -109,9 +109,7 @@ impl Run<'_, '_> {
     fn one(&mut self, case: &Case) -> Verdict {
         self.play.case = case.name;
         let outcome = (case.run)(&mut self.play);
-        if self.play.link.is_hopeless() {
-            self.gone = Some("the signer left too many requests unanswered".to_owned());
-        }
+        self.gone = self.play.link.is_hopeless().map(str::to_owned);
         match outcome {
             Ok(note) => Verdict::Passed { note },
             Err(Fault::Failed(note)) => Verdict::Failed { note },

@@ -243,11 +243,12 @@ fn pings_that_are_not_answered() {
 fn signer_that_does_not_come_back() {
     let report = found(Defect::NeverComesBack);
     assert_eq!(failed(&report, Severity::Must), ["comes-back"]);
+    assert_eq!(failed(&report, Severity::Should), ["comes-back-in-time"]);
     let last = report.cases.last().unwrap();
     assert_eq!(
         last.verdict,
         Verdict::NotReached {
-            note: "comes-back ended the run".to_owned()
+            note: "the signer did not come back".to_owned()
         }
     );
 }
