@@ -100,7 +100,7 @@ fn images(cache: &Path) -> Build {
 
 const SCRIPT: &str = r#"
 cd "$1"
-debootstrap --variant=minbase --include="$2" bookworm debian http://deb.debian.org/debian
+debootstrap --variant=minbase --include="$2" bookworm debian
 rm -rf debian/var/cache/apt/* debian/var/lib/apt/lists/* debian/usr/share/doc debian/usr/share/man \
     debian/usr/share/locale
 tar -C debian -cf debian.tar .
