@@ -77,6 +77,7 @@ pub(super) fn run(args: &StartArgs) -> Outcome {
     let source = Arc::new(source);
     let _status = socket.and_then(|socket| answer(socket, &source));
     let _metrics = listener.and_then(|listener| measure(listener, &source));
+    let running = Arc::clone(&tunnels);
     let reload = (!args.no_reload).then(|| Reload {
         path: args.config.path.clone(),
         config,
@@ -88,6 +89,8 @@ pub(super) fn run(args: &StartArgs) -> Outcome {
     });
     let outcome = service::run(sessions, &arriving, reload, &notify);
     signals.close();
+    // Whoever tells of them may still hold them.
+    running.stop();
     Ok(outcome?)
 }
 
