@@ -35,6 +35,11 @@ pub(super) const CHAPTERS: &[Chapter] = &[
     ),
     chapter("its sandbox is on, and its files are read-only", sandbox),
     chapter("killed, it is back and refuses what it signed", killed),
+    chapter(
+        "it says that it is ready, and reads its configuration again",
+        reload,
+    ),
+    chapter("one that could not answer is started again", watchdog),
     chapter("installed again, nothing of it is touched", install_again),
     chapter("an encrypted key is opened with a credential", credential),
     chapter(
@@ -118,6 +123,9 @@ fn start(machine: &Machine) -> Outcome {
     )?;
     machine.run_as("tmkms", &format!("tmkms softsign keygen {KEY}"))?;
     machine.run_as("tmkms", &format!("tmkms config check -c {HOME}/tmkms.toml"))?;
+    machine.run(&format!(
+        "printf '\\n[audit]\\nfile = \"audit/audit.log\"\\n' >>{HOME}/tmkms.toml"
+    ))?;
     machine.run("systemctl enable --now tmkms")?;
     node::sign(machine, 1, 3)?;
     let status = machine.run_as(
@@ -169,6 +177,47 @@ fn killed(machine: &Machine) -> Outcome {
     node::sign(machine, 4, 4)?;
     let why = node::refused(machine, 2)?;
     expect(&why, "2/0/0")
+}
+
+fn reload(machine: &Machine) -> Outcome {
+    let property =
+        |name: &str| machine.run(&format!("systemctl show --property {name} --value tmkms"));
+    expect(&property("Type")?, "notify")?;
+    expect(&property("StatusText")?, "signing for 1 chain")?;
+    let process = machine.process("tmkms")?;
+    machine.run("systemctl reload tmkms")?;
+    let applied = || {
+        let journal = machine.journal();
+        journal.contains("tmkms.toml is applied").then_some(())
+    };
+    until("it was read again", Slack::now().grown(PATIENCE), applied)?;
+    if machine.process("tmkms")? == process {
+        return Ok(());
+    }
+    Err("a reload restarted the signer".to_owned())
+}
+
+fn watchdog(machine: &Machine) -> Outcome {
+    // The unit's own half a minute is for real machines.
+    let dropped_in = "/run/systemd/system/tmkms.service.d";
+    machine.run(&format!(
+        "mkdir -p {dropped_in}
+         printf '[Service]\\nWatchdogSec=3\\n' >{dropped_in}/test.conf
+         systemctl daemon-reload
+         systemctl restart tmkms"
+    ))?;
+    let frozen = machine.process("tmkms")?;
+    machine.run(&format!("kill -s STOP {frozen}"))?;
+    until("another signer runs", Slack::now().grown(PATIENCE), || {
+        let now = machine.process("tmkms").ok()?;
+        (now != frozen).then_some(())
+    })?;
+    expect(&machine.journal(), "Watchdog timeout")?;
+    machine
+        .run(&format!(
+            "rm -r {dropped_in} && systemctl daemon-reload && systemctl restart tmkms"
+        ))
+        .map(drop)
 }
 
 fn install_again(machine: &Machine) -> Outcome {
@@ -239,6 +288,11 @@ fn stop(machine: &Machine) -> Outcome {
     expect(&result, "success")?;
     let journal = machine.journal();
     expect(&journal, "SIGTERM: finishing the requests in hand")?;
+    let audit = machine.run_as(
+        "tmkms",
+        &format!("tmkms audit verify {HOME}/audit/audit.log"),
+    )?;
+    expect(&audit, ", whole")?;
     // A state that is put back is noticed: the memory of this boot outlives the service.
     machine.run("test -n \"$(ls /dev/shm/tmkms-$(id -u tmkms))\"")?;
     let shown = machine.run_as("tmkms", &format!("tmkms state show -c {HOME}/tmkms.toml"))?;
