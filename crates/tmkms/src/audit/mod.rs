@@ -1,6 +1,6 @@
 //! The audit log: one record for each signature and each refusal, in a chain of hashes.
 //!
-//! [`record`] is what is written, [`file`] where, [`writer`] the thread that does it, and
+//! `record` is what is written, [`file`] where, `writer` the thread that does it, and
 //! [`verify`] finds what was changed since. The format is in `docs/audit.md`.
 //!
 //! Invariants:

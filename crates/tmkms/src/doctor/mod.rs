@@ -1,13 +1,13 @@
 //! `tmkms doctor`: everything between the node's request and the signature, looked at in the order
 //! in which a request travels: node, port, path, tunnel, signer, key, state, disk.
 //!
-//! Each check turns plain data into [`Finding`]s; what gathers the data stands apart ([`host`],
-//! [`sockets`], [`processes`], and the functions called `read`, `ask` and `look`).
+//! Each check turns plain data into [`Finding`]s; what gathers the data stands apart (`host`,
+//! `sockets`, `processes`, and the functions called `read`, `ask` and `look`).
 //!
 //! Invariants:
 //! - Nothing is changed, no signer is started, and no lock of a running one is touched.
 //! - No connection to a node's signer port is opened, but with `--connect`, and then only while
-//!   no signer runs ([`connect`]).
+//!   no signer runs (`connect`).
 //! - What this user may not look at is a finding of its own, never silence.
 
 mod configuration;

@@ -1,7 +1,7 @@
 //! The log: from an event in any thread to standard output, syslog or journald.
 //!
 //! Invariants:
-//! - Who logs waits for no reader: an event goes into a bounded [`queue`], and once there are
+//! - Who logs waits for no reader: an event goes into a bounded `queue`, and once there are
 //!   several threads one of its own writes it. What there was no room for is counted, and told in
 //!   its place.
 //! - An event never becomes two lines, and never commands a terminal.

@@ -63,7 +63,7 @@ pub(super) fn dial(
     }
 }
 
-/// Connects as [`dial`] does and leaves again, for whoever looks whether that works; returns the
+/// Connects as `dial` does and leaves again, for whoever looks whether that works; returns the
 /// identity that the node showed. Without an identity of ours only a Unix socket is knocked at.
 ///
 /// # Errors
