@@ -1,15 +1,11 @@
 //! `/healthz` and `/readyz`, held against a signer of which one part after the other is broken.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _};
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use testnode::Listener;
 
-use crate::support::{
-    Asker, CHAIN, Got, Home, PATIENCE, Rig, address, get, get_when, precommit, prevote,
-};
+use crate::support::{CHAIN, Got, Home, PATIENCE, Rig, address, get, get_when, precommit, prevote};
 
 fn is(status: u16) -> impl Fn(&Got) -> bool {
     move |got| got.status == status
@@ -141,57 +137,4 @@ fn each_chain_is_told_and_one_that_is_not_ready_is_enough() {
     second.public_key("b-1").unwrap();
     let got = get_when(at, "/readyz", is(200));
     assert_eq!(got.body.lines().count(), 2, "{got:?}");
-}
-
-/// A log that nobody reads any more holds up the thread that writes to it.
-#[test]
-fn session_that_hangs_is_not_alive_until_it_goes_on() {
-    let node = Listener::tcp().unwrap();
-    let mut home = Home::new();
-    home.add_chain(CHAIN, "");
-    home.add_node(CHAIN, &address(&node), "");
-    home.add_metrics();
-    let config = home.write_config();
-    fs::create_dir_all(home.path("run")).unwrap();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_tmkms"))
-        .args(["start", "-c"])
-        .arg(config)
-        .env("XDG_RUNTIME_DIR", home.path("run"))
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut log = BufReader::new(child.stdout.take().unwrap());
-    let mut line = String::new();
-    while !line.contains("a page to look at") {
-        line.clear();
-        assert!(log.read_line(&mut line).unwrap() > 0, "ended early");
-    }
-    let at = line
-        .split_once("http://")
-        .unwrap()
-        .1
-        .trim()
-        .trim_end_matches('/');
-    let at = at.parse().unwrap();
-    let mut asker = Asker::new(node.accept(PATIENCE).unwrap());
-    assert_eq!(get(at, "/healthz").status, 200);
-    // From here on nobody reads the log. A full one lets the last answer out, and no other.
-    let hung_at = (1..20_000).find(|height| asker.try_sign(&precommit(*height, "a")).is_err());
-    assert!(hung_at.is_some_and(|height| height > 1), "{hung_at:?}");
-    let got = get_when(at, "/healthz", is(503));
-    let told = format!("session {CHAIN}@{}: stuck: ", address(&node));
-    assert!(got.body.starts_with(&told), "{got:?}");
-    let metrics = get(at, "/metrics").body;
-    let overdue = metrics
-        .lines()
-        .find(|line| line.starts_with("tmkms_session_overdue_seconds{"));
-    assert!(
-        overdue.is_some_and(|line| !line.ends_with(" 0")),
-        "{overdue:?}"
-    );
-    let reader = std::thread::spawn(move || log.read_to_end(&mut Vec::new()));
-    get_when(at, "/healthz", is(200));
-    child.kill().unwrap();
-    child.wait().unwrap();
-    reader.join().unwrap().unwrap();
 }
