@@ -62,13 +62,29 @@ fn knows_gateway(binary: &Path) -> bool {
 /// # Errors
 /// The names of the packages to install.
 pub fn check_tools() -> Outcome {
-    let paths = std::env::var_os("PATH").unwrap_or_default();
-    let exists = |name: &str| std::env::split_paths(&paths).any(|dir| dir.join(name).is_file());
-    let missing = NEEDED.iter().filter(|(program, _)| !exists(program));
-    let mut packages: Vec<&str> = missing.map(|(_, package)| *package).collect();
+    let mut packages = missing(&NEEDED);
     if fake_clock().is_none() {
         packages.push("libfaketime");
     }
+    none_missing(&packages)
+}
+
+/// Whether these programs, each with its package, are here.
+///
+/// # Errors
+/// The names of the packages to install.
+pub fn check_programs(needed: &[(&str, &str)]) -> Outcome {
+    none_missing(&missing(needed))
+}
+
+fn missing<'a>(needed: &[(&str, &'a str)]) -> Vec<&'a str> {
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    let exists = |name: &str| std::env::split_paths(&paths).any(|dir| dir.join(name).is_file());
+    let missing = needed.iter().filter(|(program, _)| !exists(program));
+    missing.map(|(_, package)| *package).collect()
+}
+
+fn none_missing(packages: &[&str]) -> Outcome {
     if packages.is_empty() {
         return Ok(());
     }

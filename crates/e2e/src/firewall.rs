@@ -15,6 +15,7 @@ mod rules;
 use std::thread;
 use std::time::Instant;
 
+use crate::binaries::check_programs;
 use crate::machine::Slack;
 use crate::options::Firewall;
 use crate::wait::{is_interrupted, listen_for_interrupts};
@@ -24,12 +25,21 @@ use self::place::Place;
 use self::rows::{PLACES, Plan};
 use self::rules::Rules;
 
+/// Programs from elsewhere, and their packages.
+const NEEDED: &[(&str, &str)] = &[
+    ("ip", "iproute2"),
+    ("nft", "nftables"),
+    ("ufw", "ufw"),
+    ("iptables", "iptables"),
+    ("dockerd", "docker.io"),
+];
+
 /// Plays every place with every kind of rules; true when all of it passed.
 ///
 /// # Errors
 /// What prevents the run as a whole.
 pub fn run(options: &Firewall) -> Outcome<bool> {
-    check_tools()?;
+    check_programs(NEEDED)?;
     listen_for_interrupts()?;
     namespace::remove_stale();
     println!("{}", Slack::now());
@@ -87,26 +97,4 @@ fn play(plan: &Plan, is_short: bool) -> Outcome<String> {
         figures.push(format!("{kind}: {tried} ways"));
     }
     Ok(figures.join(", "))
-}
-
-/// Whether everything from elsewhere is here.
-fn check_tools() -> Outcome {
-    let paths = std::env::var_os("PATH").unwrap_or_default();
-    let exists = |name: &str| std::env::split_paths(&paths).any(|dir| dir.join(name).is_file());
-    let needed = [
-        ("ip", "iproute2"),
-        ("nft", "nftables"),
-        ("ufw", "ufw"),
-        ("iptables", "iptables"),
-        ("dockerd", "docker.io"),
-    ];
-    let missing = needed.iter().filter(|(program, _)| !exists(program));
-    let packages: Vec<&str> = missing.map(|(_, package)| *package).collect();
-    if packages.is_empty() {
-        return Ok(());
-    }
-    Err(format!(
-        "programs are missing here; on Debian: apt-get install {}",
-        packages.join(" ")
-    ))
 }

@@ -13,6 +13,7 @@ mod node;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use crate::binaries::check_programs;
 use crate::machine::Slack;
 use crate::wait::{is_interrupted, listen_for_interrupts};
 use crate::{Outcome, namespace};
@@ -20,12 +21,20 @@ use crate::{Outcome, namespace};
 use self::boot::Machine;
 use self::chapters::CHAPTERS;
 
+/// Programs from elsewhere, and their packages.
+const NEEDED: &[(&str, &str)] = &[
+    ("systemd-nspawn", "systemd-container"),
+    ("systemctl", "systemd-sysv"),
+    ("nft", "nftables"),
+    ("ip", "iproute2"),
+];
+
 /// Boots a machine and plays each chapter on it, in their order; true when all of them passed.
 ///
 /// # Errors
 /// What prevents the run as a whole.
 pub fn run() -> Outcome<bool> {
-    check_tools()?;
+    check_programs(NEEDED)?;
     listen_for_interrupts()?;
     namespace::remove_stale();
     println!("{}", Slack::now());
@@ -65,25 +74,4 @@ pub fn run() -> Outcome<bool> {
 fn repository() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.ancestors().nth(2).unwrap_or(here).to_owned()
-}
-
-/// Whether everything from elsewhere is here.
-fn check_tools() -> Outcome {
-    let paths = std::env::var_os("PATH").unwrap_or_default();
-    let exists = |name: &str| std::env::split_paths(&paths).any(|dir| dir.join(name).is_file());
-    let needed = [
-        ("systemd-nspawn", "systemd-container"),
-        ("systemctl", "systemd-sysv"),
-        ("nft", "nftables"),
-        ("ip", "iproute2"),
-    ];
-    let missing = needed.iter().filter(|(program, _)| !exists(program));
-    let packages: Vec<&str> = missing.map(|(_, package)| *package).collect();
-    if packages.is_empty() {
-        return Ok(());
-    }
-    Err(format!(
-        "programs are missing here; on Debian: apt-get install {}",
-        packages.join(" ")
-    ))
 }
