@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use privval::{Canonical, Hrs};
 use serde::Serialize;
 
-use super::file::Cut;
+use super::end::Cut;
 
 /// How many records may wait: some megabytes, or an hour of one chain.
 pub(super) const LIMIT: usize = 8_192;

@@ -1,7 +1,8 @@
 //! The audit log: one record for each signature and each refusal, in a chain of hashes.
 //!
-//! `record` is what is written, [`file`] where, `writer` the thread that does it, and
-//! [`verify`] finds what was changed since. The format is in `docs/audit.md`.
+//! `record` is what is written, `file` where, `head` what is synced of it, `end` where a start goes
+//! on, `writer` the thread that does it, and [`verify`] finds what was changed since. The format is
+//! in `docs/audit.md`.
 //!
 //! Invariants:
 //! - Who signs waits for no disk: a record goes into a bounded queue. What there was no room for
@@ -10,8 +11,12 @@
 //!   once.
 //! - The head never knows more than the disk has synced, so a log that ends before it was cut.
 
+mod end;
 mod entry;
+mod error;
 mod file;
+mod head;
+mod name;
 mod record;
 pub mod verify;
 mod writer;
@@ -21,11 +26,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::entry::{Entry, Subject};
-pub use self::file::AuditError;
+pub use self::error::AuditError;
 pub use self::record::FORMAT;
 
+use self::end::Cut;
 use self::entry::{Batch, Queue};
-use self::file::{AuditFile, Cut};
+use self::file::AuditFile;
 use self::writer::Writer;
 use tracing::{error, info};
 
