@@ -77,7 +77,7 @@ impl Engine {
         let ephemeral = packet.unencrypted_ephemeral;
         match peer.noise.respond(now.instant, packet) {
             Ok(answer) => {
-                peer.initiations.accepted(ephemeral);
+                peer.initiations.accepted(now.instant, ephemeral);
                 let before = peer.heard(now, from, WgHandshakeInit::LEN);
                 peer.last_handshake = Some(now.instant);
                 peer.answered_initiation(now);
@@ -99,9 +99,8 @@ impl Engine {
         }
     }
 
-    /// An initiation that is authentic but not new. One may be an echo of the network. Several are
-    /// those of a peer whose clock went back, or of somebody who repeats what he has recorded. The
-    /// real peer is helped by a handshake in the other direction; to anybody else that is worth
+    /// An initiation that is authentic but not new: an echo or another order, which networks do; a
+    /// peer whose clock went back; or somebody who repeats what he has recorded. The real peer is helped by a handshake in the other direction; to anybody else that is worth
     /// nothing, is no larger than what he sent, and goes out at most once a second.
     fn old_initiation(
         &mut self,
@@ -114,7 +113,7 @@ impl Engine {
         let Some(peer) = self.peers.get_mut(index.0) else {
             return;
         };
-        if !peer.initiations.is_old_again(now.instant, ephemeral) {
+        if !peer.initiations.is_told(now.instant, ephemeral) {
             return;
         }
         if let Some(initiation) = peer.noise.initiate() {
