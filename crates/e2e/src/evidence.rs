@@ -9,6 +9,15 @@ use crate::scene::Scene;
 use crate::sekai::RPC;
 use crate::signatures::Signatures;
 
+/// A block that took more than one round.
+#[derive(Clone, Copy, Debug)]
+pub struct Late {
+    /// Its height.
+    pub height: u64,
+    /// The round that agreed on it, from 1.
+    pub round: u64,
+}
+
 impl Scene {
     /// The most memory that the validator's end of the tunnel ever had, in MiB.
     pub fn gateway_memory_mib(&mut self) -> Option<f64> {
@@ -37,21 +46,21 @@ impl Scene {
         Signatures::read(&self.signer.output())
     }
 
-    /// Heights whose block was not agreed on in the first round, up to the last but one.
+    /// Blocks that were not agreed on in the first round, up to the last but one.
     ///
     /// # Errors
     /// When the node does not tell.
-    pub fn later_rounds(&self, from: u64) -> Outcome<Vec<u64>> {
+    pub fn later_rounds(&self, from: u64) -> Outcome<Vec<Late>> {
         let last = self.watch.height();
         self.world.sekai.inside(|| {
             let mut found = Vec::new();
             for height in from..last {
-                let answer = RPC
+                let round = RPC
                     .get(&format!("/commit?height={height}"))
+                    .and_then(|answer| answer.pointer("/signed_header/commit/round")?.as_u64())
                     .ok_or_else(|| format!("the node does not tell of block {height}"))?;
-                let round = answer.pointer("/signed_header/commit/round");
-                if round.and_then(serde_json::Value::as_u64) != Some(0) {
-                    found.push(height);
+                if round > 0 {
+                    found.push(Late { height, round });
                 }
             }
             Ok(found)

@@ -4,10 +4,12 @@ use std::time::{Duration, Instant};
 
 use crate::Outcome;
 use crate::combination::{Combination, GatewayKind};
+use crate::evidence::Late;
 use crate::machine::Slack;
 use crate::path::Path;
 use crate::rows::{Demand, Fault, OTHERS_MS, Row};
 use crate::scene::{Part, Scene};
+use crate::sekai::TIMEOUT_PRECOMMIT;
 use crate::stage::Stage;
 use crate::wait::pause;
 
@@ -56,13 +58,24 @@ fn run(scene: &mut Scene, row: &Row, manner: Manner) -> Outcome<String> {
     // Not the first block: that one may have been signed before a fault without an end.
     let recovery = scene.watch.longest_gap(end);
     let slack = Slack::now();
-    judge(scene, row, first, recovery, slack.grown(limit))?;
+    let late = scene.later_rounds(first)?;
+    let waited = waited(&late, before);
+    judge(
+        scene,
+        row,
+        &late,
+        recovery.saturating_sub(waited),
+        slack.grown(limit),
+    )?;
     let gap = scene.watch.longest_gap(begin).as_millis();
     let rate = blocks as f64 / (last - end).as_secs_f64().max(0.001);
     let signatures = scene.signatures().count;
     let mut figures = format!("{blocks} blocks at {rate:.1}/s, {signatures} signatures, ");
     if row.fault != Fault::None {
         figures += &format!("recovered after {} ms, ", recovery.as_millis());
+        if !waited.is_zero() {
+            figures += &format!("{} of them between two rounds, ", waited.as_millis());
+        }
     }
     if let Some(flood) = &scene.flood {
         figures += &format!("{:.0} datagrams/s, ", flood.rate());
@@ -115,7 +128,22 @@ fn restart(scene: &mut Scene, part: Part) -> Outcome<Instant> {
     scene.start(part)
 }
 
-fn judge(scene: &mut Scene, row: &Row, first: u64, recovery: Duration, limit: Duration) -> Outcome {
+/// How long the node itself has waited for other votes since a height, after a round without a
+/// block. It takes such a round when the proposal was signed after `timeout_propose`, however soon
+/// the signer is back.
+fn waited(late: &[Late], since: u64) -> Duration {
+    let after = late.iter().filter(|late| late.height >= since);
+    let rounds = after.map(|late| late.round).max().unwrap_or_default();
+    TIMEOUT_PRECOMMIT * u32::try_from(rounds).unwrap_or(u32::MAX)
+}
+
+fn judge(
+    scene: &mut Scene,
+    row: &Row,
+    late: &[Late],
+    recovery: Duration,
+    limit: Duration,
+) -> Outcome {
     let conflicts = scene.signatures().conflicts;
     if !conflicts.is_empty() {
         return Err(format!("signed twice: {}", conflicts.join("; ")));
@@ -126,14 +154,13 @@ fn judge(scene: &mut Scene, row: &Row, first: u64, recovery: Duration, limit: Du
     }
     if row.fault != Fault::None && recovery > limit {
         return Err(format!(
-            "recovered after {} ms, not {} ms",
+            "recovered after {} ms without the node's own waits, not {} ms",
             recovery.as_millis(),
             limit.as_millis()
         ));
     }
-    let later = scene.later_rounds(first)?;
-    if row.demand.in_first_round && !later.is_empty() {
-        return Err(format!("blocks of later rounds: {later:?}"));
+    if row.demand.in_first_round && !late.is_empty() {
+        return Err(format!("blocks of later rounds: {late:?}"));
     }
     judge_ours(scene, row.demand)
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use interop::{ConfigFile, Process, Rpc, fast_chain};
 
@@ -16,6 +17,8 @@ pub const CHAIN_ID: &str = "testnet-1";
 /// The node's RPC, inside its container only.
 pub const RPC: Rpc = Rpc { port: 26_657 };
 const P2P_PORT: u16 = 26_656;
+/// What the node waits after the votes of a round without a block, before the next round.
+pub const TIMEOUT_PRECOMMIT: Duration = Duration::from_secs(1);
 
 /// The home directory of a chain with one validator, to be copied.
 pub struct Template {
@@ -60,7 +63,11 @@ impl Template {
             )
             .set("consensus", "timeout_propose", "\"3s\"")
             .set("consensus", "timeout_prevote", "\"1s\"")
-            .set("consensus", "timeout_precommit", "\"1s\"")
+            .set(
+                "consensus",
+                "timeout_precommit",
+                &format!("\"{}s\"", TIMEOUT_PRECOMMIT.as_secs()),
+            )
             .set("consensus", "timeout_commit", "\"100ms\"")
             .set("consensus", "skip_timeout_commit", "false")
             .save();
