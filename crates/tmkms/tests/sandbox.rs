@@ -148,6 +148,9 @@ const ATTEMPTS: &[(&str, End, End, Attempt)] = &[
     ("listen on a port", End::Done, End::Denied, |_| {
         TcpListener::bind(("127.0.0.1", 0)).map(drop)
     }),
+    (LATE_PORT, End::Done, End::Done, |_| {
+        TcpListener::bind(("127.0.0.1", 0)).map(drop)
+    }),
     ("listen without a port", End::Done, End::NoSuchCall, listen),
     ("dial another port", End::Done, End::Denied, |p| {
         dial(p.other)
@@ -300,6 +303,9 @@ const OWN_FILE: &str = "remove a file where it may";
 const FOREIGN_FILE: &str = "remove a file where it may not";
 const MOVED_FILE: &str = "move a file to where it may remove it";
 
+/// The attempt of a process that opens ports later.
+const LATE_PORT: &str = "listen on a port where it may";
+
 /// The attempt for which no names are resolved.
 const PASSWORDS: &str = "read the passwords";
 
@@ -314,6 +320,7 @@ fn enter(place: &Place, name: &str) {
         names: name != PASSWORDS,
         write: own.into_iter().collect(),
         remove: removable.into_iter().collect(),
+        listen: name == LATE_PORT,
         ..Needs::default()
     };
     let report = sandbox::apply(&needs, Threads::All);

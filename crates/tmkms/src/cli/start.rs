@@ -12,10 +12,10 @@ use super::{Failure, Outcome, config};
 use crate::audit::Trail;
 use crate::config::Config;
 use crate::hardening;
-use crate::observe::http::server as metrics;
+use crate::observe::http::listener::Listener;
 use crate::observe::{server::Server, socket::Socket, source::Source};
 use crate::sandbox::{self, Needs, Threads};
-use crate::service::{self, Notify, Reach, Reload, Sessions};
+use crate::service::{self, Metrics, Notify, Reach, Reload, Sessions};
 use crate::session::Node;
 use crate::signer::{self, BootMemory};
 
@@ -76,17 +76,18 @@ pub(super) fn run(args: &StartArgs) -> Outcome {
         .for_each(|tunnel| source.add_tunnel(tunnel));
     let source = Arc::new(source);
     let _status = socket.and_then(|socket| answer(socket, &source));
-    let _metrics = listener.and_then(|listener| measure(listener, &source));
     let running = Arc::clone(&tunnels);
-    let reload = (!args.no_reload).then(|| Reload {
+    let mut reload = Reload {
         path: args.config.path.clone(),
         config,
         permissions,
         reach,
         tunnels,
         audit,
+        metrics: Metrics::start(source, listener),
         level: (!args.log.verbose).then(|| logs.threshold()),
-    });
+    };
+    let reload = (!args.no_reload).then_some(&mut reload);
     let outcome = service::run(sessions, &arriving, reload, &notify);
     signals.close();
     // Whoever tells of them may still hold them.
@@ -124,18 +125,12 @@ pub(super) fn answer(socket: Socket, source: &Arc<Source>) -> Option<Server> {
         .ok()
 }
 
-/// The port of `[metrics]`, which nobody takes later. Where it is not to be had, signing goes on
-/// without.
-fn metrics_listener(config: &Config) -> Option<metrics::Listener> {
+/// The port of `[metrics]`, taken before the sandbox goes on. Where it is not to be had, signing
+/// goes on without.
+fn metrics_listener(config: &Config) -> Option<Listener> {
     let listen = config.metrics.as_ref()?;
-    metrics::Listener::bind(listen.value)
+    Listener::bind(listen.value)
         .inspect_err(|error| warn!(target: "tmkms::metrics", "{}: no metrics: {error}", listen.at))
-        .ok()
-}
-
-fn measure(listener: metrics::Listener, source: &Arc<Source>) -> Option<metrics::Server> {
-    metrics::Server::start(listener, source)
-        .inspect_err(|error| warn!(target: "tmkms::metrics", "no metrics: {error}"))
         .ok()
 }
 

@@ -30,7 +30,7 @@ pub(super) fn restrict(needs: &Needs) -> Result<LandlockStatus, RulesetError> {
         .map(|port| NetPort::new(*port, AccessNet::ConnectTcp));
     let status = Ruleset::default()
         .handle_access(AccessFs::from_all(KNOWN))?
-        .handle_access(AccessNet::BindTcp | AccessNet::ConnectTcp)?
+        .handle_access(tcp(needs))?
         .scope(scope(needs))?
         .create()?
         .add_rules(path_beneath_rules(needs.readable(), read))?
@@ -39,6 +39,14 @@ pub(super) fn restrict(needs: &Needs) -> Result<LandlockStatus, RulesetError> {
         .add_rules(dialled.map(Ok::<_, RulesetError>))?
         .restrict_self()?;
     Ok(status.landlock)
+}
+
+/// Dialling, and opening ports unless some are opened later.
+fn tcp(needs: &Needs) -> BitFlags<AccessNet> {
+    if needs.listen {
+        return AccessNet::ConnectTcp.into();
+    }
+    AccessNet::BindTcp | AccessNet::ConnectTcp
 }
 
 /// Signals and abstract sockets of processes outside are out of reach; the sockets only where no

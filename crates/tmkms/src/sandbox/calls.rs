@@ -60,6 +60,9 @@ pub const WITH_ARGUMENTS: &[Call] = calls![
 /// Allowed where a socket listens since before.
 pub const ACCEPTING: &[Call] = calls![SYS_accept SYS_accept4];
 
+/// Allowed where a port may be opened later.
+pub const LISTENING: &[Call] = calls![SYS_listen];
+
 /// Allowed where files are written: landlock says which.
 pub const WRITING: &[Call] = calls![
     SYS_renameat2 SYS_linkat SYS_ftruncate SYS_fallocate SYS_fchmod
@@ -128,6 +131,7 @@ mod tests {
             ALLOWED_HERE,
             WITH_ARGUMENTS,
             ACCEPTING,
+            LISTENING,
             WRITING,
             WRITING_HERE,
             REMOVING,

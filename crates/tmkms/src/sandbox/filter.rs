@@ -13,8 +13,8 @@ use seccompiler::{
 use super::Threads;
 use super::arguments;
 use super::calls::{
-    ACCEPTING, ALLOWED, ALLOWED_HERE, Call, FATAL, FATAL_HERE, REMOVING, REMOVING_HERE, WRITING,
-    WRITING_HERE,
+    ACCEPTING, ALLOWED, ALLOWED_HERE, Call, FATAL, FATAL_HERE, LISTENING, REMOVING, REMOVING_HERE,
+    WRITING, WRITING_HERE,
 };
 use super::needs::Needs;
 
@@ -76,6 +76,9 @@ fn allowed(needs: &Needs, pid: u32) -> Result<Rules, BackendError> {
     let mut rules = always([ALLOWED, ALLOWED_HERE]);
     if needs.accept {
         rules.extend(always([ACCEPTING]));
+    }
+    if needs.listen {
+        rules.extend(always([ACCEPTING, LISTENING]));
     }
     if !needs.write.is_empty() {
         rules.extend(always([WRITING, WRITING_HERE]));
@@ -193,9 +196,13 @@ mod tests {
     }
 
     #[test]
-    fn accepting_writing_and_removing_are_allowed_to_those_who_need_them() {
+    fn accepting_listening_writing_and_removing_are_allowed_to_those_who_need_them() {
         let accepts = Needs {
             accept: true,
+            ..needs()
+        };
+        let listens = Needs {
+            listen: true,
             ..needs()
         };
         let writes = Needs {
@@ -208,6 +215,8 @@ mod tests {
         };
         for (number, who) in [
             (libc::SYS_accept4, &accepts),
+            (libc::SYS_accept4, &listens),
+            (libc::SYS_listen, &listens),
             (libc::SYS_renameat2, &writes),
             (libc::SYS_unlinkat, &writes),
             (libc::SYS_unlinkat, &removes),
@@ -216,6 +225,7 @@ mod tests {
             assert_eq!(answer(who, number, &[]), ALLOW);
         }
         assert_eq!(answer(&removes, libc::SYS_renameat2, &[]), REFUSE);
+        assert_eq!(answer(&accepts, libc::SYS_listen, &[]), REFUSE);
     }
 
     #[test]

@@ -13,6 +13,9 @@ const DNS_PORT: u16 = 53;
 /// The system's own word on how many processors there are, which its libraries ask for.
 const PROCESSORS: &str = "/sys/devices/system/cpu";
 
+/// What tunnels there are: an address of one is not warned of.
+const INTERFACES: &str = "/sys/devices/virtual/net";
+
 /// Random bytes: what a static build reads in the place of getrandom(2).
 const RANDOM: [&str; 2] = ["/dev/random", "/dev/urandom"];
 
@@ -44,6 +47,9 @@ pub struct Needs {
     pub names: bool,
     /// A socket that listens already takes connections.
     pub accept: bool,
+    /// TCP ports are opened later, any of them: landlock knows ports by their numbers only, and
+    /// which one is wanted then nobody knows yet.
+    pub listen: bool,
 }
 
 impl Needs {
@@ -82,6 +88,9 @@ impl Needs {
         let mut paths = self.read.clone();
         paths.insert(PROCESSORS.into());
         paths.extend(RANDOM.map(PathBuf::from));
+        if self.listen {
+            paths.insert(INTERFACES.into());
+        }
         if self.names {
             paths.insert(RESOLVER_DIRECTORY.into());
             paths.extend(LIBRARIES.map(PathBuf::from));
@@ -126,6 +135,16 @@ mod tests {
         };
         assert_eq!(needs.ports(), [53, 26659].into());
         assert!(has(&needs.readable(), "/etc") && has(&needs.readable(), "/usr/lib"));
+    }
+
+    #[test]
+    fn who_opens_ports_looks_at_the_interfaces() {
+        let needs = Needs {
+            listen: true,
+            ..Needs::default()
+        };
+        assert!(has(&needs.readable(), INTERFACES));
+        assert!(!has(&Needs::default().readable(), INTERFACES));
     }
 
     #[test]

@@ -17,7 +17,7 @@ const TARGET: &str = "tmkms::sandbox";
 pub struct Report {
     on: Vec<String>,
     lost: Vec<String>,
-    ports: String,
+    tcp: String,
     files: String,
 }
 
@@ -26,7 +26,7 @@ impl Report {
         Self {
             on: Vec::new(),
             lost: Vec::new(),
-            ports: listed(needs.ports()),
+            tcp: tcp(needs),
             files: files(needs),
         }
     }
@@ -47,7 +47,7 @@ impl Report {
                 if let LandlockStatus::Available { effective_abi, .. } = status {
                     self.on.push(format!("files ({})", self.files));
                     if effective_abi >= landlock::ABI::V4 {
-                        self.on.push(format!("TCP (dials ports {})", self.ports));
+                        self.on.push(format!("TCP ({})", self.tcp));
                     }
                 }
             }
@@ -89,6 +89,14 @@ pub fn tell_off() {
         "sandbox: off (--no-sandbox): whoever gets control of this process could read and write \
          the files of its user, run programs and connect to anywhere"
     );
+}
+
+fn tcp(needs: &Needs) -> String {
+    let dials = format!("dials ports {}", listed(needs.ports()));
+    if needs.listen {
+        return format!("{dials}, listens on any");
+    }
+    dials
 }
 
 fn files(needs: &Needs) -> String {
@@ -152,6 +160,16 @@ mod tests {
             ..Needs::default()
         };
         assert!(files(&needs).ends_with("/sys/devices/system/cpu, writes /srv/state"));
+    }
+
+    #[test]
+    fn ports_that_may_be_opened_are_told() {
+        let needs = Needs {
+            connect_ports: [26659].into(),
+            listen: true,
+            ..Needs::default()
+        };
+        assert_eq!(tcp(&needs), "dials ports 26659, listens on any");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! - A reload is applied whole or not at all, and no connection that stays in tmkms.toml notices.
 
 mod health;
+mod metrics;
 mod notify;
 mod reload;
 mod roster;
@@ -20,6 +21,7 @@ use signal_hook::iterator::{Handle, Signals};
 use tracing::{error, info, warn};
 
 pub use self::health::Pulse;
+pub use self::metrics::Metrics;
 pub use self::notify::Notify;
 pub(crate) use self::reload::mark;
 pub use self::reload::{Reach, Reload};
@@ -100,7 +102,7 @@ pub struct NotAgain {
 pub fn run(
     mut sessions: Sessions,
     events: &Receiver<Event>,
-    mut reload: Option<Reload>,
+    mut reload: Option<&mut Reload>,
     notify: &Notify,
 ) -> Result<(), NotAgain> {
     let roster = sessions.roster();

@@ -14,7 +14,8 @@ use keys::FilePermissions;
 use privval::ChainId;
 use tracing::{Level, error, info, warn};
 
-use super::Sessions;
+use super::metrics::Step;
+use super::{Metrics, Sessions};
 use crate::audit::{Audit, Entry};
 use crate::config::{self, Config, Loaded, Validator};
 use crate::hardening;
@@ -44,6 +45,8 @@ pub struct Reload {
     pub tunnels: Arc<Running>,
     /// Where signatures are recorded.
     pub audit: Audit,
+    /// The listener of `[metrics]`.
+    pub metrics: Metrics,
     /// The level of the log; `None` where the arguments said it.
     pub level: Option<Threshold>,
 }
@@ -54,6 +57,7 @@ struct Change {
     removed: Vec<String>,
     added: BTreeSet<String>,
     level: Option<Level>,
+    metrics: Step,
 }
 
 impl Reload {
@@ -62,7 +66,7 @@ impl Reload {
         let file = self.path.display();
         info!(target: TARGET, event = "reload", "SIGHUP: reading {file} again");
         match self.prepare(sessions) {
-            Ok((config, change, nodes)) => self.apply(config, &change, nodes, sessions),
+            Ok((config, change, nodes)) => self.apply(config, change, nodes, sessions),
             Err(reasons) => {
                 for reason in &reasons {
                     error!(target: TARGET, event = "reload_refused", "{reason}");
@@ -104,19 +108,25 @@ impl Reload {
         change.removed = before.keys().filter(is_gone).cloned().collect();
         let known = chains(sessions);
         reasons.extend(self.reach.reads(&config, &known, &change.added));
+        if config.metrics.is_some() && self.config.metrics.is_none() {
+            reasons.extend(self.reach.listens());
+        }
         if !reasons.is_empty() {
             return Err(reasons);
         }
         let loaded = signer::extend(&config, self.permissions, &known, &change.added);
         let loaded =
             loaded.map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+        // Last, because it shows outside.
+        let (old, new) = (self.config.metrics.as_ref(), config.metrics.as_ref());
+        change.metrics = self.metrics.prepare(old, new).map_err(|why| vec![why])?;
         Ok((config, change, loaded.nodes))
     }
 
     fn apply(
         &mut self,
         config: Config,
-        change: &Change,
+        mut change: Change,
         nodes: Vec<Node>,
         sessions: &mut Sessions,
     ) {
@@ -142,11 +152,12 @@ impl Reload {
         if let (Some(threshold), Some(level)) = (&self.level, change.level) {
             threshold.set(level);
         }
-        self.tell(change, sessions);
+        let metrics = self.metrics.apply(std::mem::take(&mut change.metrics));
+        self.tell(&change, &metrics, sessions);
         self.config = config;
     }
 
-    fn tell(&self, change: &Change, sessions: &Sessions) {
+    fn tell(&self, change: &Change, metrics: &str, sessions: &Sessions) {
         let level = match (change.level, &self.level) {
             (Some(level), Some(_)) => format!(", log level {}", level.as_str().to_lowercase()),
             (Some(_), None) => ", log level as -v says".to_owned(),
@@ -170,7 +181,7 @@ impl Reload {
             event = "reloaded",
             added,
             removed,
-            "{} is applied: {added} nodes added{}, {removed} removed{}, {} as before{level}",
+            "{} is applied: {added} nodes added{}, {removed} removed{}, {} as before{level}{metrics}",
             self.path.display(),
             list(change.added.iter().collect()),
             list(change.removed.iter().collect()),
@@ -232,8 +243,6 @@ fn fixed(old: &Config, new: &Config) -> Vec<String> {
         audit.map(|it| (it.file.value.clone(), it.rotate_len))
     };
     fixed("[audit]".to_owned(), audit(old) != audit(new));
-    let metrics = |config: &Config| config.metrics.as_ref().map(|it| it.value);
-    fixed("[metrics]".to_owned(), metrics(old) != metrics(new));
     let tunnels = |config: &Config| -> Vec<PathBuf> {
         config.wireguard.iter().map(|it| it.value.clone()).collect()
     };

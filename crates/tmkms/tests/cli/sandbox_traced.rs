@@ -154,7 +154,8 @@ fn a_whole_life_makes_allowed_calls_only() {
     }
 }
 
-/// A chain with a new key and a new state, and a full file of the audit log.
+/// A chain with a new key and a new state, metrics at another address, and a full file of the audit
+/// log.
 #[test]
 fn a_reload_and_a_rotation_make_allowed_calls_only() {
     let home = Home::new();
@@ -165,7 +166,8 @@ fn a_reload_and_a_rotation_make_allowed_calls_only() {
     home.must(
         "tmkms softsign keygen kms/secrets/other.key
          printf '\n[audit]\nfile = \"audit/audit.log\"\nrotate_mib = 1\n' >> kms/tmkms.toml
-         cp kms/tmkms.toml later
+         printf '[metrics]\nlisten = \"127.0.0.1:0\"\n' >> kms/tmkms.toml
+         sed s/127.0.0.1:0/127.0.0.2:0/ kms/tmkms.toml > later
          printf '\n[[chain]]\nid = \"other-1\"\nkey_format = { type = \"hex\" }\nstate_file = \
          \"state/other-1.json\"\n[[providers.softsign]]\nchain_ids = [\"other-1\"]\npath = \
          \"secrets/other.key\"\n[[validator]]\nchain_id = \"other-1\"\naddr = \
@@ -176,7 +178,7 @@ fn a_reload_and_a_rotation_make_allowed_calls_only() {
     let _connection = served(&node, 1);
     let pid = signer.pid();
     home.must(&format!("cp later kms/tmkms.toml && kill -HUP {pid}"));
-    signer.wait_for("1 nodes added");
+    signer.wait_for("metrics on 127.0.0.2:");
     let mut added = other.accept(PATIENCE).unwrap();
     let key = added.public_key("other-1").unwrap();
     let vote = testnode::prevote(
@@ -192,6 +194,7 @@ fn a_reload_and_a_rotation_make_allowed_calls_only() {
     let made = allowed_calls(&home.read("trace"));
     let renames = ["rename", "renameat", "renameat2"];
     assert!(renames.iter().any(|it| made.contains_key(*it)), "{made:#?}");
+    assert!(made.contains_key("listen"), "{made:#?}");
 }
 
 /// The calls of a trace in the sandbox, all of which are allowed ones that nothing refused.
@@ -203,6 +206,7 @@ fn allowed_calls(trace: &str) -> BTreeMap<String, String> {
         calls::ALLOWED_HERE,
         calls::WITH_ARGUMENTS,
         calls::ACCEPTING,
+        calls::LISTENING,
         calls::WRITING,
         calls::WRITING_HERE,
         calls::REMOVING,

@@ -9,6 +9,8 @@ use testnode::Listener;
 
 use crate::support::{Asker, CHAIN, Home, PATIENCE, Tmkms, address, precommit, prevote};
 
+mod metrics;
+
 const OTHER: &str = "other-1";
 
 /// Two nodes, of which tmkms.toml names the first.
@@ -32,9 +34,7 @@ fn listeners() -> [Listener; 2] {
 
 fn start() -> Pair {
     let nodes = listeners();
-    let mut home = Home::new();
-    home.add_chain(CHAIN, "");
-    home.add_node(CHAIN, &address(&nodes[0]), "");
+    let home = Home::of_node(&nodes[0]);
     let tmkms = home.start();
     let asker = Asker::new(nodes[0].accept(PATIENCE).unwrap());
     Pair {
@@ -173,7 +173,8 @@ fn what_cannot_change_is_refused_with_the_reason_and_nothing_else_is_applied() {
         ),
         (
             format!("{good}[metrics]\nlisten = \"127.0.0.1:26661\"\n"),
-            "[metrics] was changed",
+            "[metrics] cannot be added: it was not in tmkms.toml at the start, and the sandbox \
+             then keeps every port from being opened: restart the signer",
         ),
         (
             good.replace("state/testnet-1.json", "state/new.json"),
@@ -336,9 +337,7 @@ fn hundred_reloads_under_load_cost_no_answer() {
 #[test]
 fn with_no_reload_the_signal_changes_nothing_and_says_so() {
     let nodes = listeners();
-    let mut home = Home::new();
-    home.add_chain(CHAIN, "");
-    home.add_node(CHAIN, &address(&nodes[0]), "");
+    let mut home = Home::of_node(&nodes[0]);
     let tmkms = home.start_with(&["--no-reload"]);
     let mut asker = Asker::new(nodes[0].accept(PATIENCE).unwrap());
     home.add_node(CHAIN, &address(&nodes[1]), "");

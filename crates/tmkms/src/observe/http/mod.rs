@@ -12,6 +12,7 @@
 //! - As with the status socket, it shares no lock with the signing that is held during I/O.
 
 mod exposure;
+pub mod listener;
 pub mod request;
 pub mod respond;
 pub mod server;

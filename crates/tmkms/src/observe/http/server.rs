@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tracing::{debug, info, warn};
+use tracing::{debug, info};
 
-use super::exposure::exposure;
+use super::listener::Listener;
 use super::request::{Refused, Request, head_len};
 use super::respond::{Response, refuse, respond, too_slow};
 use crate::observe::source::Source;
@@ -27,49 +27,11 @@ const FAREWELL: Duration = Duration::from_millis(200);
 /// What keeps clients that ask in a loop from taking the processors to themselves.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Why there is no listener.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "cannot listen on {address}: {source}; name another address or port, [metrics] listen = \"IP:PORT\" in tmkms.toml"
-)]
-pub struct ListenError {
-    address: SocketAddr,
-    source: io::Error,
-}
-
-/// A port that is taken, and not answered on yet. In the sandbox none can be taken any more.
-#[derive(Debug)]
-pub struct Listener {
-    listener: TcpListener,
-    address: SocketAddr,
-}
-
-impl Listener {
-    /// Takes a port.
-    ///
-    /// # Errors
-    /// [`ListenError`].
-    pub fn bind(address: SocketAddr) -> Result<Self, ListenError> {
-        let error = |source| ListenError { address, source };
-        let listener = TcpListener::bind(address).map_err(error)?;
-        let address = listener.local_addr().map_err(error)?;
-        if let Some(warning) = exposure(address) {
-            warn!(target: "tmkms::metrics", "{warning}");
-        }
-        Ok(Self { listener, address })
-    }
-
-    /// Where it is, with the port that was found where any would do.
-    #[must_use]
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-}
-
 /// A listener that is answered on. Dropping this ends that.
 #[derive(Debug)]
 pub struct Server {
     listener: Arc<TcpListener>,
+    address: SocketAddr,
     ended: Arc<AtomicBool>,
 }
 
@@ -81,6 +43,7 @@ impl Server {
     pub fn start(listener: Listener, source: &Arc<Source>) -> io::Result<Self> {
         let server = Self {
             listener: Arc::new(listener.listener),
+            address: listener.address,
             ended: Arc::default(),
         };
         for number in 1..=THREADS {
@@ -90,8 +53,18 @@ impl Server {
                 .name(format!("metrics {number}"))
                 .spawn(move || serve(&listener, &source, &ended))?;
         }
-        info!(target: "tmkms::metrics", "metrics and a page to look at: http://{}/", listener.address);
+        info!(target: "tmkms::metrics", "metrics and a page to look at: http://{}/", server.address);
         Ok(server)
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(super) fn listener(&self) -> &TcpListener {
+        &self.listener
     }
 }
 
@@ -239,26 +212,5 @@ mod tests {
             told.starts_with("HTTP/1.1 405 ") && told.contains("Allow: GET, HEAD\r\n"),
             "{told}"
         );
-    }
-
-    #[test]
-    fn port_is_free_again_once_it_is_dropped() {
-        let (server, address) = server();
-        assert!(Listener::bind(address).is_err());
-        drop(server);
-        let again = Listener::bind(address).unwrap();
-        let _server = Server::start(again, &Arc::default()).unwrap();
-        assert!(ask(address, b"GET /metrics HTTP/1.0\n\n").contains("tmkms_build_info"));
-    }
-
-    #[test]
-    fn port_in_use_is_told_with_what_to_do() {
-        let (_server, address) = server();
-        let text = Listener::bind(address).unwrap_err().to_string();
-        let expected = format!(
-            "cannot listen on {address}: Address already in use (os error 98); name another address \
-             or port, [metrics] listen = \"IP:PORT\" in tmkms.toml"
-        );
-        assert_eq!(text, expected);
     }
 }

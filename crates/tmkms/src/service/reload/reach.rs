@@ -54,6 +54,8 @@ impl Reach {
         for chain in &config.chains {
             needs.write.insert(place(&chain.state_file.value));
         }
+        // Without it nothing listens, and nothing can.
+        needs.listen |= config.metrics.is_some();
         let memories = signer::memory_directories().into_iter();
         needs.write.extend(memories.filter(|it| it.is_dir()));
     }
@@ -91,6 +93,16 @@ impl Reach {
             "[{name}] cannot be dialled: {what} was in tmkms.toml at the start, and the sandbox \
              keeps everything else out of reach: restart the signer"
         ))
+    }
+
+    /// Why a port cannot be opened.
+    pub(super) fn listens(&self) -> Option<String> {
+        let needs = self.0.as_ref()?;
+        (!needs.listen).then(|| {
+            "[metrics] cannot be added: it was not in tmkms.toml at the start, and the sandbox then \
+             keeps every port from being opened: restart the signer"
+                .to_owned()
+        })
     }
 
     /// Why what is new cannot be loaded.

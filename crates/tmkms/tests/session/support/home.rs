@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use keys::{Algorithm, Overwrite, generate, generate_identity, write_identity, write_key};
 use tempfile::TempDir;
+use testnode::Listener;
 
-use super::Tmkms;
+use super::{Tmkms, address};
 
 /// The chain of most tests.
 pub(crate) const CHAIN: &str = "testnet-1";
@@ -30,6 +31,14 @@ impl Home {
         }
         let seed = generate_identity().unwrap();
         write_identity(&home.path("secrets/identity.key"), &seed, Overwrite::Refuse).unwrap();
+        home
+    }
+
+    /// A directory for one chain with one node.
+    pub(crate) fn of_node(node: &Listener) -> Self {
+        let mut home = Self::new();
+        home.add_chain(CHAIN, "");
+        home.add_node(CHAIN, &address(node), "");
         home
     }
 

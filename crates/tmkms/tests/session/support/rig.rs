@@ -33,9 +33,7 @@ impl Rig {
     /// A new chain, measured on any free port.
     pub(crate) fn measured() -> Self {
         let node = Listener::tcp().unwrap();
-        let mut home = Home::new();
-        home.add_chain(CHAIN, "");
-        home.add_node(CHAIN, &address(&node), "");
+        let mut home = Home::of_node(&node);
         home.add_metrics();
         Self {
             tmkms: home.start(),
