@@ -20,9 +20,7 @@ struct Audited {
 
 fn start(lines: &str) -> Audited {
     let node = Listener::tcp().unwrap();
-    let mut home = Home::new();
-    home.add_chain(CHAIN, "");
-    home.add_node(CHAIN, &address(&node), "");
+    let mut home = Home::of_node(&node);
     home.add_lines(&format!("[audit]\nfile = \"audit/audit.log\"\n{lines}"));
     let tmkms = home.start();
     Audited { tmkms, node, home }
@@ -289,9 +287,7 @@ fn full_disk_stops_no_signature_and_the_gap_is_told() {
         return;
     }
     let node = Listener::tcp().unwrap();
-    let mut home = Home::new();
-    home.add_chain(CHAIN, "");
-    home.add_node(CHAIN, &address(&node), "");
+    let mut home = Home::of_node(&node);
     home.add_lines("[audit]\nfile = \"audit/audit.log\"");
     let disk = SmallDisk::mount(&home.path("audit"));
     let tmkms = home.start();

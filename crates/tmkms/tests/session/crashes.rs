@@ -6,9 +6,7 @@ use privval::node_side::Answer;
 use rustix::process::Signal;
 use testnode::Listener;
 
-use crate::support::{
-    Asker, CHAIN, Home, PATIENCE, Random, Rig, address, framed, later, precommit, prevote, spin,
-};
+use crate::support::{Asker, Home, PATIENCE, Random, Rig, framed, later, precommit, prevote, spin};
 
 #[test]
 fn killed_signer_gives_the_last_signature_again_and_refuses_another() {
@@ -34,9 +32,7 @@ fn signer_killed_at_any_moment_never_signs_twice() {
     const ROUNDS: i64 = 40;
     let mut random = Random::new();
     let node = Listener::tcp().unwrap();
-    let mut home = Home::new();
-    home.add_chain(CHAIN, "");
-    home.add_node(CHAIN, &address(&node), "");
+    let home = Home::of_node(&node);
     let (mut answered, mut committed) = (0, 0);
     for height in 1..=ROUNDS {
         let tmkms = home.start();

@@ -106,9 +106,7 @@ fn request_in_hand_is_answered_in_full_or_not_at_all() {
     const ROUNDS: i64 = 40;
     let mut random = Random::new();
     let node = Listener::tcp().unwrap();
-    let mut home = Home::new();
-    home.add_chain(CHAIN, "");
-    home.add_node(CHAIN, &address(&node), "");
+    let home = Home::of_node(&node);
     // With nothing known, a height that goes unanswered would hold back the next.
     home.put_state(CHAIN, 10);
     let mut answered = 0;

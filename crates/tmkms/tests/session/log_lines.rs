@@ -3,8 +3,8 @@
 use testnode::block_id;
 
 use crate::support::{
-    Asker, CHAIN, Home, Line, PATIENCE, Rig, address, nil_precommit, nil_prevote, precommit,
-    prevote, proposal, signed_line,
+    Asker, Home, Line, PATIENCE, Rig, nil_precommit, nil_prevote, precommit, prevote, proposal,
+    signed_line,
 };
 
 #[test]
@@ -87,10 +87,8 @@ fn protocol_version_that_the_node_contradicts_is_told_once_and_signed_all_the_sa
 
 #[test]
 fn json_log_is_one_object_a_line() {
-    let mut home = Home::new();
     let node = testnode::Listener::tcp().unwrap();
-    home.add_chain(CHAIN, "");
-    home.add_node(CHAIN, &address(&node), "");
+    let home = Home::of_node(&node);
     let tmkms = home.start_with(&["--log-format", "json"]);
     let mut asker = Asker::new(node.accept(PATIENCE).unwrap());
     asker.sign(&prevote(1, "a"));
@@ -110,10 +108,8 @@ fn json_log_is_one_object_a_line() {
 
 #[test]
 fn verbose_log_tells_of_every_request() {
-    let mut home = Home::new();
     let node = testnode::Listener::tcp().unwrap();
-    home.add_chain(CHAIN, "");
-    home.add_node(CHAIN, &address(&node), "");
+    let home = Home::of_node(&node);
     let tmkms = home.start_with(&["-v"]);
     let mut asker = Asker::new(node.accept(PATIENCE).unwrap());
     asker.signer.ask(&privval::node_side::ping()).unwrap();
@@ -124,9 +120,7 @@ fn verbose_log_tells_of_every_request() {
 #[test]
 fn signing_goes_on_when_nobody_reads_the_log_any_more() {
     let node = testnode::Listener::tcp().unwrap();
-    let mut home = Home::new();
-    home.add_chain(CHAIN, "");
-    home.add_node(CHAIN, &address(&node), "");
+    let home = Home::of_node(&node);
     let tmkms = home.start_unread();
     let mut asker = Asker::new(node.accept(PATIENCE).unwrap());
     for height in 1..=20 {
@@ -140,9 +134,7 @@ fn signing_goes_on_when_nobody_reads_the_log_any_more() {
 #[test]
 fn collector_that_hangs_holds_up_no_answer_and_learns_afterwards_what_it_missed() {
     let node = testnode::Listener::tcp().unwrap();
-    let mut home = Home::new();
-    home.add_chain(CHAIN, "");
-    home.add_node(CHAIN, &address(&node), "");
+    let home = Home::of_node(&node);
     let mut tmkms = home.start_stalled(&["-v"]);
     let mut asker = Asker::new(node.accept(PATIENCE).unwrap());
     let ping = privval::node_side::ping();

@@ -346,9 +346,7 @@ fn port_that_is_taken_is_told_and_signing_goes_on_without() {
     let node = Listener::tcp().unwrap();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().map(|address| (taken, address)).unwrap();
-    let mut home = Home::new();
-    home.add_chain(CHAIN, "");
-    home.add_node(CHAIN, &address(&node), "");
+    let mut home = Home::of_node(&node);
     home.add_lines(&format!("[metrics]\nlisten = \"{}\"", taken.1));
     let tmkms = home.start();
     let line = tmkms.wait_for("no metrics");
@@ -367,9 +365,7 @@ fn port_that_is_taken_is_told_and_signing_goes_on_without() {
 #[test]
 fn address_that_others_can_reach_is_warned_of() {
     let node = Listener::tcp().unwrap();
-    let mut home = Home::new();
-    home.add_chain(CHAIN, "");
-    home.add_node(CHAIN, &address(&node), "");
+    let mut home = Home::of_node(&node);
     home.add_lines("[metrics]\nlisten = \"0.0.0.0:0\"");
     let tmkms = home.start();
     let line = tmkms.wait_for("can read the metrics and the page");

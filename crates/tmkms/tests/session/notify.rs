@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use testnode::Listener;
 
-use crate::support::{Asker, CHAIN, Home, PATIENCE, Tmkms, address, prevote};
+use crate::support::{Asker, CHAIN, Home, PATIENCE, Tmkms, prevote};
 
 struct Manager {
     socket: UnixDatagram,
@@ -17,9 +17,7 @@ struct Manager {
 
 fn start(watchdog: Option<Duration>) -> Manager {
     let node = Listener::tcp().unwrap();
-    let mut home = Home::new();
-    home.add_chain(CHAIN, "");
-    home.add_node(CHAIN, &address(&node), "");
+    let home = Home::of_node(&node);
     let path = home.path("notify");
     let socket = UnixDatagram::bind(&path).unwrap();
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -124,9 +122,7 @@ fn watchdog_hears_nothing_once_every_chain_has_stopped() {
 #[test]
 fn manager_that_is_not_there_costs_a_warning_only() {
     let node = Listener::tcp().unwrap();
-    let mut home = Home::new();
-    home.add_chain(CHAIN, "");
-    home.add_node(CHAIN, &address(&node), "");
+    let home = Home::of_node(&node);
     let path = home.path("nobody");
     let tmkms = home.start_in(&[("NOTIFY_SOCKET", path.to_str().unwrap())]);
     Asker::new(node.accept(PATIENCE).unwrap()).sign(&prevote(1, "a"));

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use privval::Canonical;
 
 use crate::support::{
-    Asker, CHAIN, Home, PATIENCE, Rig, address, nil_precommit, precommit, prevote,
-    prevote_in_round, proposal,
+    Asker, CHAIN, Home, PATIENCE, Rig, nil_precommit, precommit, prevote, prevote_in_round,
+    proposal,
 };
 
 #[test]
@@ -263,9 +263,7 @@ fn mark_of_another_chain_is_left_alone() {
 /// Starts on what `touch` left, which must fail with this text.
 fn does_not_start(text: &str, touch: impl FnOnce(&Home)) {
     let node = testnode::Listener::tcp().unwrap();
-    let mut home = Home::new();
-    home.add_chain(CHAIN, "");
-    home.add_node(CHAIN, &address(&node), "");
+    let home = Home::of_node(&node);
     touch(&home);
     let ended = home.start().wait();
     assert_eq!(ended.status.code(), Some(1));

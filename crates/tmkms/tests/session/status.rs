@@ -245,10 +245,8 @@ fn socket_of_another_signer_is_left_to_it_and_signing_goes_on_without() {
 
 #[test]
 fn without_a_socket_there_is_none() {
-    let mut home = Home::new();
     let node = Listener::tcp().unwrap();
-    home.add_chain(CHAIN, "");
-    home.add_node(CHAIN, &address(&node), "");
+    let mut home = Home::of_node(&node);
     home.add_lines("[status]\nsocket = \"off\"");
     let _tmkms = home.start();
     let mut asker = Asker::new(node.accept(PATIENCE).unwrap());

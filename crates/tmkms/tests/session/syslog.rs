@@ -14,9 +14,7 @@ use crate::support::{Asker, CHAIN, Home, PATIENCE, Tmkms, address, precommit, pr
 /// A signer whose `[log]` has these lines, and a node.
 fn start(lines: &str) -> (Home, Listener, Tmkms) {
     let node = Listener::tcp().unwrap();
-    let mut home = Home::new();
-    home.add_chain(CHAIN, "");
-    home.add_node(CHAIN, &address(&node), "");
+    let mut home = Home::of_node(&node);
     home.add_lines(&format!("[log]\n{lines}"));
     let tmkms = home.start();
     (home, node, tmkms)
