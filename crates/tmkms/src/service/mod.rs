@@ -20,7 +20,6 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
 use tracing::{error, info, warn};
 
-pub use self::health::Pulse;
 pub use self::metrics::Metrics;
 pub use self::notify::Notify;
 pub(crate) use self::reload::mark;

@@ -77,7 +77,6 @@ fn attempt(
     told: &mut Told,
 ) -> Option<Trouble> {
     let tries = backoff.attempts();
-    node.pulse.turned();
     node.record.dialling();
     node.record.turn().due(Instant::now(), DIAL);
     let dialled = dial::dial(node, shutdown, &mut |t| told.trouble(node, t, tries));

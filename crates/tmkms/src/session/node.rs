@@ -10,7 +10,6 @@ use secret_connection::Identity;
 use crate::audit::Audit;
 use crate::config::{TcpAddress, UnixSocket};
 use crate::observe::link::NodeRecord;
-use crate::service::Pulse;
 use crate::signer::Chain;
 use crate::tunnels::Running;
 
@@ -35,8 +34,6 @@ pub struct Node {
     pub tunnels: Arc<Running>,
     /// What became of the connection.
     pub record: Arc<NodeRecord>,
-    /// When its session turned last.
-    pub pulse: Arc<Pulse>,
     /// Takes a record of each signature and each refusal.
     pub audit: Audit,
 }

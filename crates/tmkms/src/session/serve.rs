@@ -72,9 +72,7 @@ impl Session<'_> {
         let patience = self.node.timeout.saturating_add(SLACK);
         while !shutdown.is_asked() {
             self.node.record.turn().due(Instant::now(), patience);
-            self.node.pulse.turned();
             let count = self.read(connection, &mut buffer)?;
-            self.node.pulse.turned();
             self.deframer.push(buffer.get(..count).unwrap_or_default());
             while let Some(message) = self.deframer.next_message().map_err(Trouble::Frame)? {
                 self.handle(connection, &message)?;

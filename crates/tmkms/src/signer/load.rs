@@ -418,7 +418,6 @@ impl<'a> Loader<'a> {
             reconnect: node.reconnect,
             tunnels: Arc::default(),
             record: Arc::default(),
-            pulse: Arc::default(),
             audit: Audit::default(),
         })
     }
