@@ -64,6 +64,15 @@ impl Home {
         fs::write(self.config(), text).map_err(home)
     }
 
+    /// Adds lines at the end of tmkms.toml.
+    ///
+    /// # Errors
+    /// [`CrashError::Home`].
+    pub fn configure_more(&self, lines: &str) -> Result<(), CrashError> {
+        let text = fs::read_to_string(self.config()).map_err(home)?;
+        fs::write(self.config(), text + lines).map_err(home)
+    }
+
     /// The directory itself.
     #[must_use]
     pub fn path(&self) -> &Path {

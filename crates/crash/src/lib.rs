@@ -19,6 +19,7 @@ pub mod binary;
 pub mod disk;
 pub mod error;
 pub mod home;
+pub mod http;
 pub mod ledger;
 pub mod modes;
 pub mod mounts;

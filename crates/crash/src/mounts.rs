@@ -1,7 +1,7 @@
 //! Small file systems, mounted with mount(8).
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 use crate::error::CrashError;
 
@@ -65,6 +65,30 @@ impl Mount {
         run("mount", &["-o", "remount,rw", &text(&self.at)])
     }
 
+    /// Has every write wait until the freeze is dropped, as on a disk that does not answer
+    /// (fsfreeze(8)).
+    ///
+    /// # Errors
+    /// [`CrashError`] with what fsfreeze(8) says.
+    pub fn freeze(&self) -> Result<Freeze, CrashError> {
+        // Who waits for a frozen disk cannot be killed: a run that is killed meanwhile must not
+        // leave one behind.
+        let at = text(&self.at);
+        let thaw = Command::new("sh")
+            .args([
+                "-c",
+                "trap '' INT TERM HUP; read _; sleep 1; exec fsfreeze -u \"$0\"",
+                &at,
+            ])
+            .stdin(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(CrashError::doing("run sh"))?;
+        let freeze = Freeze { at, thaw };
+        run("fsfreeze", &["-f", &freeze.at])?;
+        Ok(freeze)
+    }
+
     /// Has ext4 meet an error of its own, so that it goes read-only under open files
     /// (Documentation/ABI/testing/sysfs-fs-ext4, `trigger_fs_error`).
     ///
@@ -79,6 +103,22 @@ impl Mount {
         let trigger = format!("/sys/fs/ext4/{name}/trigger_fs_error");
         std::fs::write(&trigger, "made to fail by a test\n")
             .map_err(CrashError::doing(format!("write {trigger}")))
+    }
+}
+
+/// A file system that lets nobody write. Thawed when dropped, or when this process is gone.
+#[derive(Debug)]
+pub struct Freeze {
+    at: String,
+    thaw: Child,
+}
+
+impl Drop for Freeze {
+    fn drop(&mut self) {
+        let _ = run("fsfreeze", &["-u", &self.at]);
+        // It would try once more.
+        let _ = self.thaw.kill();
+        let _ = self.thaw.wait();
     }
 }
 

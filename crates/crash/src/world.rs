@@ -237,9 +237,32 @@ impl World {
         ask: &Ask,
         plan: &Plan,
     ) -> Result<(), NodeError> {
+        self.send(connection, ask)?;
+        self.receive(connection, signer, ask, plan)
+    }
+
+    /// The first half of [`Self::ask`].
+    ///
+    /// # Errors
+    /// [`NodeError`] when the connection is lost.
+    pub fn send(&mut self, connection: &mut Signer, ask: &Ask) -> Result<(), NodeError> {
         self.model.pending = Some(ask.clone());
+        connection.send(&framed(ask))
+    }
+
+    /// The second half of [`Self::ask`].
+    ///
+    /// # Errors
+    /// [`NodeError`] when the connection is lost; the request stays pending.
+    pub fn receive(
+        &mut self,
+        connection: &mut Signer,
+        signer: &Handle,
+        ask: &Ask,
+        plan: &Plan,
+    ) -> Result<(), NodeError> {
         let highest = self.ledger.highest_place();
-        let answer = connection.ask(&framed(ask))?;
+        let answer = Answer::parse(&connection.receive()?);
         signer.count_answer();
         self.model.pending = None;
         match answer {

@@ -89,6 +89,12 @@ fn full_and_read_only_disks_and_other_peoples_hands_lose_nothing() {
 }
 
 #[test]
+fn disk_that_hangs_is_told_and_costs_no_signature() {
+    let output = survives(&["--mode", "hung-disk"]);
+    assert!(was_left_out(&output) || total(&output, "signatures") > 20);
+}
+
+#[test]
 fn signer_that_does_not_sync_is_noticed() {
     let output = crash(&["--mode", "power-loss", "--kills", "4", "--sabotage", "sync"]);
     if was_left_out(&output) {

@@ -178,6 +178,18 @@ impl Connected<'_> {
         Ok(self.world.talk(&mut self.connection, self.signer, plan)?)
     }
 
+    /// Asks one thing, and does not wait for the answer.
+    pub(super) fn send(&mut self, ask: &Ask) -> Result<(), Lost> {
+        Ok(self.world.send(&mut self.connection, ask)?)
+    }
+
+    /// Waits for the answer.
+    pub(super) fn receive(&mut self, ask: &Ask, plan: &Plan) -> Result<(), Lost> {
+        Ok(self
+            .world
+            .receive(&mut self.connection, self.signer, ask, plan)?)
+    }
+
     /// Asks one thing.
     pub(super) fn ask(&mut self, ask: &Ask, plan: &Plan) -> Result<(), Lost> {
         Ok(self

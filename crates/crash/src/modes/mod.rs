@@ -4,6 +4,7 @@ pub mod bad_disk;
 pub mod errors;
 pub mod files;
 pub mod full_disk;
+pub mod hung_disk;
 pub mod power_loss;
 pub mod race;
 pub mod random;
@@ -151,6 +152,7 @@ pub const MODES: &[Mode] = &[
     power_loss::MODE,
     bad_disk::MODE,
     full_disk::MODE,
+    hung_disk::MODE,
     read_only::MODE,
     files::MODE,
 ];

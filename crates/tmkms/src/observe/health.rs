@@ -61,8 +61,8 @@ pub fn alive(document: &Document) -> Health {
     Health::of(sessions.chain(tunnels))
 }
 
-/// Whether each chain could sign now: its key is loaded, its state can be written, and a node of
-/// it is connected, or was no longer ago than `grace`.
+/// Whether each chain could sign now: its key is loaded, its state can be written, no answer of it
+/// is overdue, and a node of it is connected, or was no longer ago than `grace`.
 #[must_use]
 pub fn ready(document: &Document, grace: Duration) -> Health {
     Health::of(document.chains.iter().map(|chain| {
@@ -84,6 +84,15 @@ fn reason<'a>(
     }
     if let Some(trouble) = &chain.state_trouble {
         return Err(format!("its state cannot be written: {trouble}"));
+    }
+    // One answer that hangs may hold up those to all nodes of the chain.
+    let is_stuck = |node: &&Node| node.state == NodeState::Connected && node.overdue_s.is_some();
+    if let Some(node) = nodes.clone().find(is_stuck) {
+        return Err(format!(
+            "the session of {} is stuck, for {} s so far: see /healthz",
+            node.address,
+            node.overdue_s.unwrap_or_default()
+        ));
     }
     let key = format!(
         "key {} is loaded, its state can be written",
@@ -212,6 +221,17 @@ mod tests {
             !health.is_well && health.text.contains("session b@tcp://b:26659: stuck"),
             "{health:?}"
         );
+        let health = ready(&told, GRACE);
+        let expected = "chain b: not ready: the session of tcp://b:26659 is stuck, for 0 s so far: \
+                        see /healthz\n";
+        assert!(
+            !health.is_well && health.text.ends_with(expected),
+            "{health:?}"
+        );
+        // One that dials for too long holds up nobody.
+        told.nodes[1].state = NodeState::Waiting;
+        assert!(ready(&told, GRACE).is_well);
+        told.nodes[1].state = NodeState::Connected;
         told.nodes[1].overdue_s = None;
         told.tunnels.push(Tunnel {
             name: "wg0".to_owned(),
