@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ed25519_dalek::SigningKey;
-use harness::{CHAIN, Ground, Plan, Report, Severity};
+use harness::{CHAIN, Event, Ground, Plan, Report, Severity};
 use privval::{ChainId, PublicKey};
 use testnode::Listener;
 
@@ -95,22 +95,28 @@ fn one(
     };
     let plan = plan(&key)?;
     let stop = AtomicBool::new(false);
-    let restarts = AtomicU32::new(0);
+    let (came, restarts) = (AtomicBool::new(false), AtomicU32::new(0));
     let (report, ended) = thread::scope(|scope| {
         let supervisor = scope.spawn(|| {
-            supervise(
-                &Supervised {
-                    options,
-                    programs,
-                    contender,
-                    files: &scene.files,
-                    plan: &plan,
-                },
-                &stop,
-                &restarts,
-            )
+            let supervised = Supervised {
+                options,
+                programs,
+                contender,
+                files: &scene.files,
+                plan: &plan,
+                came: &came,
+            };
+            let ended = supervise(&supervised, &stop, &restarts);
+            if ended.is_err() {
+                plan.given_up.store(true, Ordering::Relaxed);
+            }
+            ended
         });
-        let report = harness::run(&plan, &listener, &mut |_| {});
+        let report = harness::run(&plan, &listener, &mut |event| {
+            if matches!(event, Event::Connected) {
+                came.store(true, Ordering::Relaxed);
+            }
+        });
         stop.store(true, Ordering::Relaxed);
         (report, supervisor.join())
     });
@@ -140,10 +146,13 @@ struct Supervised<'a> {
     contender: Contender,
     files: &'a Files,
     plan: &'a Plan,
+    /// Whether it has ever connected.
+    came: &'a AtomicBool,
 }
 
 /// Runs the signer, and again when it has ended, as a service manager does; or when it does not
-/// connect any more, as a person does who looks after it.
+/// connect any more, as a person does who looks after it. One that ends before it has ever connected
+/// is told at once.
 fn supervise(
     supervised: &Supervised<'_>,
     stop: &AtomicBool,
@@ -153,6 +162,7 @@ fn supervise(
         programs,
         files,
         plan,
+        came,
         ..
     } = supervised;
     loop {
@@ -168,9 +178,15 @@ fn supervise(
             }
             thread::sleep(Duration::from_millis(20));
         }
-        drop(process);
+        let status = process.end();
         if stop.load(Ordering::Relaxed) {
             return Ok(());
+        }
+        if !came.load(Ordering::Relaxed) {
+            let reason = format!(
+                "it ended before it had connected ({status}); run with --logs to see what it says"
+            );
+            return Err(BenchError::program(command.get_program().as_ref(), &reason));
         }
         restarts.fetch_add(1, Ordering::Relaxed);
         thread::sleep(RESTART_PAUSE);

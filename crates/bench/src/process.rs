@@ -33,6 +33,17 @@ impl Process {
         !matches!(self.child.try_wait(), Ok(None))
     }
 
+    /// Ends it, and tells how it ended.
+    pub(crate) fn end(mut self) -> String {
+        if !self.has_ended() {
+            return "it was ended".to_owned();
+        }
+        match self.child.wait() {
+            Ok(status) => status.to_string(),
+            Err(error) => error.to_string(),
+        }
+    }
+
     /// Its memory now and at most, in MiB (VmRSS and VmHWM, proc_pid_status(5)).
     pub(crate) fn memory_mib(&self) -> Result<(f64, f64), BenchError> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;

@@ -32,6 +32,9 @@ const MOST_SILENT_IN_ALL: u32 = 20;
 /// crash, after which it is started again.
 const MOST_ABSENT: u32 = 2;
 
+/// How often it is looked whether a signer is still expected.
+const LOOK: Duration = Duration::from_millis(100);
+
 /// The connection.
 pub(crate) struct Link<'a> {
     listener: &'a Listener,
@@ -94,7 +97,7 @@ impl<'a> Link<'a> {
             let left = deadline.saturating_duration_since(Instant::now());
             let control = Arc::clone(&self.control);
             let timeout = self.plan.answer_timeout;
-            let accepted = self.listener.accept_through(left, |stream| {
+            let accepted = self.listener.accept_through(left.min(LOOK), |stream| {
                 control.allow(timeout);
                 Wire::new(stream, control)
             });
@@ -104,6 +107,7 @@ impl<'a> Link<'a> {
                     self.connections += 1;
                     return Ok(());
                 }
+                Err(NodeError::NoSigner(_)) if left > LOOK && !self.is_given_up() => {}
                 Err(NodeError::NoSigner(_)) => {
                     let waited = patience;
                     return Err(Trouble::NotBack { waited, handshake });
@@ -115,6 +119,10 @@ impl<'a> Link<'a> {
                 }
             }
         }
+    }
+
+    fn is_given_up(&self) -> bool {
+        self.plan.given_up.load(Ordering::Relaxed)
     }
 
     /// Takes a connection and holds it for a while without a word, as a node that hangs.

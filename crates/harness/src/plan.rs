@@ -27,6 +27,8 @@ pub struct Plan {
     pub return_timeout: Duration,
     /// True while the signer is waited for, for whoever runs it.
     pub is_waiting: Arc<AtomicBool>,
+    /// To be set by whoever runs it once no signer will come: nobody waits for one any more.
+    pub given_up: Arc<AtomicBool>,
     /// How slow a node is, where that is tried.
     pub pauses: Pauses,
     /// How long a signer without a past may let heights pass before it signs one.
@@ -49,6 +51,7 @@ impl Plan {
             answer_timeout: Self::NODE_TIMEOUT,
             return_timeout: Duration::from_secs(10),
             is_waiting: Arc::default(),
+            given_up: Arc::default(),
             pauses: Pauses::default(),
             first_signature_timeout: Duration::from_secs(60),
         }
