@@ -17,7 +17,7 @@ mod stream;
 mod tunnel;
 
 pub use conf::Conf;
-pub use engine::{Event, PeerState, PeerStatus, Status, Trouble};
+pub use engine::{Carries, Event, PeerState, PeerStatus, Status, Trouble};
 pub use key::{KeyError, PresharedKey, PrivateKey, PublicKey};
 pub use listener::{Strangers, TunnelListener};
 pub use netstack::{AddressError, Knock};

@@ -1,19 +1,24 @@
-//! `--connect`: a real connection and handshake, as the signer makes one.
+//! `--connect`: a real connection and handshake, as the signer makes one, and what the tunnels on
+//! the way then tell of themselves.
 //!
 //! Invariant: only while the state of every chain of that node is locked here, so that no signer
 //! can run or start meanwhile: the node serves one connection.
 
 use std::fs::{File, TryLockError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use keys::{FilePermissions, read_identity};
 use secret_connection::Identity;
 use store::ring_path;
 
-use super::finding::Finding;
+use super::{finding::Finding, tunnel};
 use crate::config::{Chain, Config, Endpoint, Validator};
+use crate::observe::document::Tunnel;
 use crate::session::{Trouble, knock};
-use crate::tunnels::{Prepared, Running, Tunnels};
+use crate::tunnels::{Prepared, Running, Tunnels, Up};
+
+/// How long the measuring of a path takes: three rounds of 300 ms, and an answer.
+const MEASURING: Duration = Duration::from_millis(1_500);
 
 /// Connects to each node, one after the other.
 pub(super) fn all(config: &Config, tunnels: Option<Tunnels>) -> Vec<Finding> {
@@ -36,9 +41,28 @@ pub(super) fn all(config: &Config, tunnels: Option<Tunnels>) -> Vec<Finding> {
         Some(Ok(running)) => running,
     };
     let nodes = config.validators.iter();
-    let findings = nodes.map(|node| one(node, &tunnels)).collect();
+    let knocked: Vec<Finding> = nodes.map(|node| one(node, &tunnels)).collect();
+    let mut findings: Vec<Finding> = measured(&tunnels).iter().flat_map(tunnel::judge).collect();
+    findings.extend(knocked);
     drop(locks);
     findings
+}
+
+/// The tunnels with the peers that were needed, once their paths are measured.
+fn measured(tunnels: &Running) -> Vec<Tunnel> {
+    let deadline = Instant::now() + MEASURING;
+    loop {
+        let mut told: Vec<Tunnel> = tunnels.iter().map(Up::told).collect();
+        for tunnel in &mut told {
+            tunnel.peers.retain(|peer| peer.tx_bytes > 0);
+        }
+        let mut peers = told.iter().flat_map(|it| &it.peers);
+        let is_measured = peers.all(|it| it.handshake_age_s.is_none() || it.path_mtu.is_some());
+        if is_measured || Instant::now() >= deadline {
+            return told;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// The lock that a signer would need; `None` where there is no state yet.

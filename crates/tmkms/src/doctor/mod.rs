@@ -27,6 +27,7 @@ mod signer;
 mod sockets;
 mod state;
 mod time;
+mod tunnel;
 
 mod disk;
 

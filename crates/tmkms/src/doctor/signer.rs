@@ -2,13 +2,9 @@
 //! it sees of the node is asked of it.
 
 use super::finding::Finding;
+use super::tunnel;
 use crate::observe::client::AskError;
-use crate::observe::document::{
-    Chain, ChainState, Document, Node, NodeState, Trouble, Tunnel, TunnelPeer,
-};
-
-/// Two handshakes of WireGuard are at most so far apart while something is sent.
-const HANDSHAKE_MAX_S: u64 = 180;
+use crate::observe::document::{Chain, ChainState, Document, Node, NodeState, Trouble};
 
 /// A frame of the node's handshake takes this much on the outside of a tunnel.
 const FRAME_OUTSIDE: u16 = 1_156;
@@ -90,7 +86,7 @@ fn told(document: &Document) -> Vec<Finding> {
             document.version, document.pid, document.started
         ),
     )];
-    findings.extend(document.tunnels.iter().flat_map(tunnel));
+    findings.extend(document.tunnels.iter().flat_map(tunnel::judge));
     let tunnelled = !document.tunnels.is_empty();
     findings.extend(document.nodes.iter().map(|it| node(it, tunnelled)));
     findings.extend(document.nodes.iter().filter_map(contradiction));
@@ -308,67 +304,6 @@ fn chain(chain: &Chain) -> Vec<Finding> {
     findings
 }
 
-fn tunnel(tunnel: &Tunnel) -> Vec<Finding> {
-    let peers = tunnel.peers.iter();
-    peers.map(|peer| tunnel_peer(tunnel, peer)).collect()
-}
-
-fn tunnel_peer(tunnel: &Tunnel, peer: &TunnelPeer) -> Finding {
-    let name = format!("tunnel {}, peer {}", tunnel.name, peer.public_key);
-    let endpoint = peer.endpoint.as_deref().unwrap_or("not known yet");
-    let traffic = format!(
-        "{} bytes received, {} sent, MTU {}",
-        peer.rx_bytes,
-        peer.tx_bytes,
-        peer.mtu
-            .or(tunnel.mtu)
-            .map_or("not known".to_owned(), |mtu| mtu.to_string())
-    );
-    let fresh = peer.handshake_age_s.filter(|age| *age <= HANDSHAKE_MAX_S);
-    let trouble = peer
-        .trouble
-        .as_ref()
-        .filter(|it| fresh.is_none_or(|age| it.last_s <= age));
-    if let Some(trouble) = trouble {
-        return tunnel_trouble(&name, trouble);
-    }
-    match (peer.handshake_age_s, fresh) {
-        (Some(_), Some(age)) if peer.rx_bytes > 0 || peer.tx_bytes == 0 => Finding::fine(
-            "wireguard.handshake",
-            format!("{name}: handshake {age} s ago with {endpoint}; {traffic}"),
-        ),
-        (Some(_), Some(age)) => Finding::broken(
-            "wireguard.one_way",
-            format!("{name}: handshake {age} s ago, but nothing comes back; {traffic}"),
-        )
-        .mend("wg show   (on the validator's machine: does AllowedIPs there hold this end's Address?)"),
-        (Some(age), None) => closed(
-            "wireguard.handshake_old",
-            format!("{name}: the last handshake was {age} s ago; {traffic}"),
-            endpoint,
-        ),
-        (None, _) => closed(
-            "wireguard.no_handshake",
-            format!("{name}: no handshake was ever answered by {endpoint}; {traffic}"),
-            endpoint,
-        ),
-    }
-}
-
-fn tunnel_trouble(name: &str, trouble: &Trouble) -> Finding {
-    let found = format!("{name}: {} ({} s ago)", trouble.text, trouble.last_s);
-    Finding::broken("wireguard.trouble", found).mend(trouble.advice.as_str())
-}
-
-fn closed(id: &'static str, found: String, endpoint: &str) -> Finding {
-    Finding::broken(id, found)
-        .mend(format!(
-            "is UDP let in at {endpoint}, and does the validator's end run? (`ufw allow 51820/udp`)"
-        ))
-        .mend("compare the keys: PublicKey here is `tmkms wireguard pubkey` of PrivateKey there, and the other way round; PresharedKey is the same")
-        .mend("timedatectl   (a clock that was set back keeps a tunnel closed)")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -558,31 +493,6 @@ mod tests {
             value["nodes"][0]["for_s"] = json!(5);
         };
         assert_eq!(ids(restarted), [""; 0]);
-    }
-
-    #[test]
-    fn tunnel_is_judged_by_its_handshake_and_by_both_counters() {
-        let peer =
-            |change: fn(&mut Value)| ids(|value| change(&mut value["tunnels"][0]["peers"][0]));
-        assert_eq!(peer(|it| it["handshake_age_s"] = json!(180)), [""; 0]);
-        assert_eq!(
-            peer(|it| it["handshake_age_s"] = json!(181)),
-            ["wireguard.handshake_old"]
-        );
-        assert_eq!(
-            peer(|it| it["handshake_age_s"] = json!(null)),
-            ["wireguard.no_handshake"]
-        );
-        assert_eq!(peer(|it| it["rx_bytes"] = json!(0)), ["wireguard.one_way"]);
-        assert_eq!(
-            peer(|it| {
-                it["handshake_age_s"] = json!(null);
-                it["trouble"] = trouble("preshared_key", 2);
-            }),
-            ["wireguard.trouble"]
-        );
-        // It was before the handshake, and is mended.
-        assert_eq!(peer(|it| it["trouble"] = trouble("no_answer", 21)), [""; 0]);
     }
 
     #[test]

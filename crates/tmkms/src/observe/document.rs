@@ -196,6 +196,10 @@ pub struct TunnelPeer {
     pub tx_bytes: u64,
     /// The largest packet that fits to it, in bytes on the inside.
     pub mtu: Option<u16>,
+    /// The largest packet that came through when the path was measured; 0 when nobody answered,
+    /// `None` before that.
+    #[serde(default)]
+    pub path_mtu: Option<u16>,
     /// Seconds between keepalives.
     pub persistent_keepalive_s: Option<u16>,
     /// What went wrong last, also when it is mended.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ipnet::IpNet;
-use tunnel::{PeerStatus, Trouble};
+use tunnel::{Carries, PeerStatus, Trouble};
 
 use super::running::{Running, Up};
 use crate::observe::document;
@@ -65,6 +65,11 @@ fn peer(peer: &PeerStatus) -> document::TunnelPeer {
         rx_bytes: peer.received_bytes,
         tx_bytes: peer.sent_bytes,
         mtu: peer.mtu,
+        path_mtu: match peer.carries {
+            Carries::Unknown => None,
+            Carries::Unanswered => Some(0),
+            Carries::Bytes(bytes) => Some(bytes),
+        },
         persistent_keepalive_s: peer.persistent_keepalive_s,
         trouble: peer.trouble.as_ref().map(trouble),
     }

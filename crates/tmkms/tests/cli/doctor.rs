@@ -7,6 +7,7 @@ mod container;
 mod files;
 mod namespaces;
 mod node_home;
+mod paths;
 mod rpc;
 mod signer_at_work;
 mod tunnels;

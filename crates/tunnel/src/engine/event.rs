@@ -26,6 +26,15 @@ pub enum Event {
         /// Whether the path was measured; else nobody answered and this is safe everywhere.
         measured: bool,
     },
+    /// The path carries less than the configured size.
+    MtuTooLarge {
+        /// To whom.
+        peer: PublicKey,
+        /// What is configured, in bytes.
+        configured: u16,
+        /// What was measured.
+        mtu: u16,
+    },
     /// Initiations stay without an answer.
     NoAnswer {
         /// Whose.
@@ -179,6 +188,17 @@ impl Event {
                 "mtu",
                 format!("using an MTU of {mtu} to peer {peer}, which every path carries"),
             ),
+            Self::MtuTooLarge {
+                peer,
+                configured,
+                mtu,
+            } => (
+                "mtu_too_large",
+                format!(
+                    "the path to peer {peer} carries an MTU of {mtu} only, as measured, and MTU = \
+                     {configured} is configured"
+                ),
+            ),
             Self::NoAnswer {
                 peer,
                 endpoint: None,
@@ -261,6 +281,10 @@ impl Event {
             Self::Mtu { .. } => {
                 "it answers no echo requests, so the path cannot be measured; let ICMP through \
                  inside the tunnel, or set MTU"
+            }
+            Self::MtuTooLarge { .. } => {
+                "larger packets are lost, and connections hang: set MTU to that, or take the line \
+                 out, and what is measured is kept to"
             }
             Self::NoAnswer { endpoint: None, .. } => {
                 "it has no Endpoint and has not come to us yet; start it, or configure its Endpoint"

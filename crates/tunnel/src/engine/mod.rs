@@ -41,6 +41,7 @@ use gotatun::x25519;
 
 pub use event::Event;
 pub(crate) use output::{Output, PeerIndex, Unreachable};
+pub use path::Carries;
 pub use status::{PeerState, PeerStatus, Status, Trouble};
 pub(crate) use time::Now;
 
@@ -236,6 +237,7 @@ impl Engine {
                 (None, None) => PeerState::Idle,
             },
             mtu: self.mtu(PeerIndex(i)),
+            carries: peer.path.carries(),
             persistent_keepalive_s: peer.keepalive_s,
             trouble: self.notices.trouble(now.instant, PeerIndex(i)),
         });

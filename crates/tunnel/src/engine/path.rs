@@ -11,6 +11,9 @@
 //! size that both ends will use. Who is dialled measures as soon as something comes, so that an
 //! answer which is ready does not wait. When nobody answers, the smallest size is assumed.
 //!
+//! A size that is configured is used at once and stays in use. It is measured all the same, so that
+//! one which the path does not carry can be told.
+//!
 //! Later it is measured again when there is a sign that the path has become another: handshakes
 //! after a silence, another address, a router that says so, or a large segment that TCP sends
 //! again and again.
@@ -45,12 +48,25 @@ const ANSWERS: u32 = 64;
 pub(super) struct Path {
     configured: Option<u16>,
     best: Option<u16>,
+    carries: Carries,
     probing: Option<Probing>,
     stale: bool,
     probed: Option<Instant>,
     answers: (Option<Instant>, u32),
     /// The last large segment, and how many times it was sent.
     suspect: Option<(Segment, u8)>,
+}
+
+/// What came of measuring a path.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Carries {
+    /// It was not measured yet.
+    #[default]
+    Unknown,
+    /// Nobody answered.
+    Unanswered,
+    /// Packets of at most so many bytes came through, of the sizes that were tried.
+    Bytes(u16),
 }
 
 struct Probing {
@@ -80,6 +96,7 @@ impl Path {
         Self {
             configured,
             best: None,
+            carries: Carries::Unknown,
             probing: None,
             stale: false,
             probed: None,
@@ -91,6 +108,25 @@ impl Path {
     /// The largest packet, in bytes.
     pub(super) fn mtu(&self) -> u16 {
         self.configured.or(self.best).unwrap_or(SMALLEST)
+    }
+
+    /// What came of measuring it last.
+    pub(super) fn carries(&self) -> Carries {
+        self.carries
+    }
+
+    /// The size that is configured, where the path carries less.
+    pub(super) fn too_large(&self) -> Option<u16> {
+        let configured = self.configured?;
+        matches!(self.carries, Carries::Bytes(bytes) if bytes < configured).then_some(configured)
+    }
+
+    /// What is tried: the largest that is wanted, and those below it.
+    fn sizes(&self) -> impl Iterator<Item = u16> + use<> {
+        let [largest, ..] = SIZES;
+        let wanted = self.configured.unwrap_or(largest);
+        let below = SIZES.into_iter().filter(move |size| *size < wanted);
+        std::iter::once(wanted).chain(below)
     }
 
     pub(super) fn is_unknown(&self) -> bool {
@@ -136,7 +172,7 @@ impl Path {
         let patience = if self.stale { PAUSE } else { AGAIN };
         let passed = |at: Instant| now.saturating_duration_since(at) >= patience;
         let wanted = self.probed.is_none_or(passed);
-        if self.configured.is_some() || self.probing.is_some() || !wanted {
+        if self.probing.is_some() || !wanted {
             return;
         }
         self.stale = false;
@@ -154,25 +190,33 @@ impl Path {
 
     pub(super) fn next_at(&self) -> Option<Instant> {
         let probing = self.probing.as_ref()?;
-        let settled = probing.settled.filter(|_| self.best.is_none());
+        let settled = probing.settled.filter(|_| self.is_unknown());
         Some(settled.map_or(probing.next, |at| at.min(probing.next)))
     }
 
     pub(super) fn step(&mut self, now: Instant) -> Option<Step> {
+        let (sizes, largest) = (self.sizes(), self.sizes().next());
+        let is_awaited = self.is_unknown();
         let probing = self.probing.as_mut()?;
-        let largest = SIZES.first().copied();
         let done = probing.answered == largest || probing.rounds >= ROUNDS && probing.next <= now;
-        let settled = self.best.is_none() && probing.settled.is_some_and(|at| at <= now);
+        let settled = is_awaited && probing.settled.is_some_and(|at| at <= now);
         if done || settled {
             let measured = probing.answered.is_some();
             // Without any answer a path that was measured is not taken for another.
             let mtu = probing.answered.or(self.best).unwrap_or(SMALLEST);
             self.stale |= done && !measured && self.best.is_some();
             if done {
+                // Nor is it forgotten.
+                self.carries = match (probing.answered, self.carries) {
+                    (Some(bytes), _) => Carries::Bytes(bytes),
+                    (None, Carries::Bytes(bytes)) => Carries::Bytes(bytes),
+                    (None, _) => Carries::Unanswered,
+                };
                 self.probing = None;
             }
-            let known = self.best.replace(mtu) != Some(mtu);
-            return known.then_some(Step::Known { mtu, measured });
+            let is_news = self.best.replace(mtu) != Some(mtu);
+            let is_used = measured || self.configured.is_none();
+            return (is_news && is_used).then_some(Step::Known { mtu, measured });
         }
         if probing.next > now {
             return None;
@@ -180,9 +224,9 @@ impl Path {
         probing.next = now + ROUND;
         probing.rounds += 1;
         let answered = probing.answered.unwrap_or(0);
-        let sizes = SIZES.iter().filter(|size| **size > answered);
         let probes = sizes
-            .filter_map(|size| icmp::probe(probing.source, probing.destination, *size))
+            .filter(|size| *size > answered)
+            .filter_map(|size| icmp::probe(probing.source, probing.destination, size))
             .collect();
         Some(Step::Probes(probes))
     }
@@ -192,8 +236,9 @@ impl Path {
         let Some(size) = icmp::answered(packet) else {
             return false;
         };
+        let was_asked = self.sizes().any(|asked| asked == size);
         if let Some(probing) = &mut self.probing
-            && SIZES.contains(&size)
+            && was_asked
         {
             probing.answered = probing.answered.max(Some(size));
             let round_trip = now.saturating_duration_since(probing.since).min(ROUND);

@@ -109,10 +109,18 @@ pub(super) fn probe(now: Now, peer: &mut Peer, out: &mut impl Output) {
             }
         }
         Some(Step::Known { mtu, measured }) => {
-            out.event(Event::Mtu {
-                peer: peer.public_key,
-                mtu,
-                measured,
+            let public_key = peer.public_key;
+            out.event(match peer.path.too_large() {
+                Some(configured) => Event::MtuTooLarge {
+                    peer: public_key,
+                    configured,
+                    mtu,
+                },
+                None => Event::Mtu {
+                    peer: public_key,
+                    mtu,
+                    measured,
+                },
             });
             flush(now, peer, out);
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::path::Carries;
 use crate::key::PublicKey;
 
 /// The state of a tunnel, as `wg show` tells it.
@@ -40,6 +41,8 @@ pub struct PeerStatus {
     pub state: PeerState,
     /// The largest packet inside the tunnel, in bytes; `None` before the path was measured.
     pub mtu: Option<u16>,
+    /// What the path was measured to carry.
+    pub carries: Carries,
     /// Seconds between keepalives, where configured.
     pub persistent_keepalive_s: Option<u16>,
     /// The last trouble, until it is over.

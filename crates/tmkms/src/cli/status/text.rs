@@ -309,7 +309,14 @@ fn peer(rows: &mut Rows, peer: &TunnelPeer, colour: Colour) {
     let (rx, tx) = (bytes(peer.rx_bytes), bytes(peer.tx_bytes));
     rows.add("  transfer", format!("{rx} received, {tx} sent"));
     if let Some(mtu) = peer.mtu {
-        rows.add("  MTU", mtu.to_string());
+        let told = match peer.path_mtu {
+            Some(path) if (1..mtu).contains(&path) => {
+                let less = format!("{mtu}, and the path carries {path} only");
+                colour.paint(Tone::Bad, &less)
+            }
+            _ => mtu.to_string(),
+        };
+        rows.add("  MTU", told);
     }
     if let Some(seconds) = peer.persistent_keepalive_s {
         rows.add("  keepalive", format!("every {seconds} s"));

@@ -283,6 +283,7 @@ fn tunnel_to_the_letter() {
                 rx_bytes: 1_023,
                 tx_bytes: 5 * 1024 * 1024 + 10_486,
                 mtu: Some(1_280),
+                path_mtu: Some(1_216),
                 persistent_keepalive_s: Some(25),
                 trouble: Some(trouble()),
             },
@@ -305,7 +306,7 @@ tunnel wg0
     allowed    10.200.0.1/32, fd00::1/128
     handshake  45 s ago
     transfer   1023 B received, 5.01 MiB sent
-    MTU        1280
+    MTU        1280, and the path carries 1216 only
     keepalive  every 25 s
     trouble    1 s ago: connection refused: the node is down
   peer         OTHER=

@@ -215,3 +215,36 @@ fn port_that_the_internet_reaches_is_broken() {
         .has("port.public", "broken", "tcp://10.200.0.1:26659")
         .tells("port.public", "203.0.113.2:26659");
 }
+
+/// WireGuard of a program, of which wg(8) tells as of the kernel's.
+const WIREGUARD: &str = "\
+mount -t tmpfs tmpfs /run; wireguard-go wg0 > /dev/null 2>&1
+(umask 077; wg genkey > key); wg set wg0 private-key key
+ip link set wg0 up; ip address add 10.200.0.1/24 dev wg0
+";
+
+#[test]
+fn wireguard_of_the_host_without_a_peer_or_without_a_handshake_is_told() {
+    let try_it = format!(
+        "unshare --map-root-user --net --mount --pid --fork --mount-proc sh -ec '{WIREGUARD}'"
+    );
+    let probe = Home::new().sh(&try_it);
+    let why = "wireguard-go does not run in a namespace here";
+    if left_out((probe.code != 0).then(|| format!("{why}: {}", probe.stderr.trim()))) {
+        return;
+    }
+    let Some(found) = look(&format!("NODE; {WIREGUARD}")) else {
+        return;
+    };
+    found.has("path.wg_no_peer", "broken", "add [Peer]");
+    let peer = "wg set wg0 peer $(wg genkey | wg pubkey) allowed-ips 0.0.0.0/0";
+    look(&format!("NODE; {WIREGUARD}{peer}"))
+        .unwrap()
+        .has("path.wg_no_handshake", "broken", "ufw allow 51820/udp")
+        .tells("path.wg_no_handshake", "no handshake yet")
+        .has(
+            "path.wg_allows_everything",
+            "broken",
+            "AllowedIPs = 10.200.0.2/32",
+        );
+}

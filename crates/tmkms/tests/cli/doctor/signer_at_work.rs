@@ -11,6 +11,16 @@ use super::{Diagnosis, RpcServer, Says, address, closed_port, kms};
 use crate::home::Home;
 use crate::signer::{CHAIN, PATIENCE, Signer, node, sign};
 
+const TIME: privval::Timestamp = privval::Timestamp {
+    seconds: 1_769_804_797,
+    nanos: 0,
+};
+
+fn prevote_at(height: i64) -> privval::Canonical {
+    let chain = privval::ChainId::new(CHAIN).unwrap();
+    testnode::prevote(&chain, privval::Height::try_from(height).unwrap(), TIME)
+}
+
 /// Looks again until a finding is there: a signer takes its time to see what is wrong.
 fn wait_for(home: &Home, id: &str) -> Diagnosis {
     let deadline = Instant::now() + PATIENCE;
@@ -180,13 +190,7 @@ fn refusal_of_a_moment_ago_is_told() {
     let mut connection = node.accept(PATIENCE).unwrap();
     let key = connection.public_key(CHAIN).unwrap();
     sign(&mut connection, &key, 1);
-    let chain = privval::ChainId::new(CHAIN).unwrap();
-    let time = privval::Timestamp {
-        seconds: 1_769_804_797,
-        nanos: 0,
-    };
-    let asked = testnode::prevote(&chain, privval::Height::FIRST, time);
-    connection.sign(&key, &asked, &[]).unwrap_err();
+    connection.sign(&key, &prevote_at(1), &[]).unwrap_err();
     Diagnosis::of(&home, &[])
         .has("signer.refuses", "warning", "docs/troubleshooting.md")
         .tells("signer.refuses", "is before");
@@ -199,15 +203,60 @@ fn chain_without_a_past_that_lets_heights_pass_is_told() {
     let _signer = Signer::start(&home, &[]);
     let mut connection = node.accept(PATIENCE).unwrap();
     let key = connection.public_key(CHAIN).unwrap();
-    let chain = privval::ChainId::new(CHAIN).unwrap();
-    let height = privval::Height::try_from(97).unwrap();
-    let time = privval::Timestamp {
-        seconds: 1_769_804_797,
-        nanos: 0,
-    };
-    let asked = testnode::prevote(&chain, height, time);
-    connection.sign(&key, &asked, &[]).unwrap_err();
+    connection.sign(&key, &prevote_at(97), &[]).unwrap_err();
     Diagnosis::of(&home, &[]).has("signer.waiting", "warning", "tmkms state import");
+}
+
+#[test]
+fn chain_whose_state_went_away_says_why_it_signs_nothing() {
+    let home = Home::new();
+    let node = node(&home);
+    let _signer = Signer::start(&home, &[]);
+    let mut connection = node.accept(PATIENCE).unwrap();
+    let key = connection.public_key(CHAIN).unwrap();
+    sign(&mut connection, &key, 1);
+    home.must("rm kms/state/*.ring");
+    connection.sign(&key, &prevote_at(2), &[]).unwrap_err();
+    Diagnosis::of(&home, &[])
+        .has("signer.stopped_signing", "broken", "restart the signer")
+        .tells("signer.stopped_signing", "signs nothing");
+}
+
+#[test]
+fn connection_that_has_just_broken_is_told() {
+    let home = Home::new();
+    let node = node(&home);
+    let _signer = Signer::start(&home, &[]);
+    let mut first = node.accept(PATIENCE).unwrap();
+    first.public_key(CHAIN).unwrap();
+    drop(first);
+    let mut second = node.accept(PATIENCE).unwrap();
+    second.public_key(CHAIN).unwrap();
+    wait_for(&home, "signer.connection_new").has(
+        "signer.connection_new",
+        "warning",
+        "look again in a minute",
+    );
+}
+
+#[test]
+fn node_that_speaks_another_version_than_configured_is_told() {
+    let home = Home::new();
+    let node = node(&home);
+    home.must("sed -i '/^secret_key/a protocol_version = \"v0.34\"' kms/tmkms.toml");
+    let _signer = Signer::start(&home, &[]);
+    let mut connection = node.accept(PATIENCE).unwrap();
+    let key = connection.public_key(CHAIN).unwrap();
+    let chain = privval::ChainId::new(CHAIN).unwrap();
+    let asked = testnode::precommit(&chain, privval::Height::FIRST, TIME);
+    connection.sign(&key, &asked, b"extension").unwrap();
+    wait_for(&home, "signer.version_contradicted")
+        .has(
+            "signer.version_contradicted",
+            "warning",
+            "remove protocol_version",
+        )
+        .tells("signer.version_contradicted", "vote extensions");
 }
 
 /// Ten `nc -z` on a live port: each costs the node up to 3 s.

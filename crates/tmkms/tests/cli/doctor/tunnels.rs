@@ -15,7 +15,7 @@ use crate::signer::Signer;
 const PATIENCE: Duration = Duration::from_secs(40);
 
 /// `kms/` with a tunnel, and a node at an address.
-fn with_tunnel(address: &str) -> Home {
+pub(super) fn with_tunnel(address: &str) -> Home {
     let home = Home::new();
     kms(&home, &format!("tcp://{address}:26659"));
     home.must(
@@ -133,7 +133,7 @@ fn address_that_this_machine_has_already_is_told() {
 }
 
 /// The validator's end, in this process; the signer's file gets its port. Nobody listens inside.
-fn validator(home: &Home) -> Tunnel {
+pub(super) fn validator(home: &Home) -> Tunnel {
     home.must("sed -i '/^ListenPort/d' v.conf");
     let conf = Conf::parse(&home.read("v.conf"), Path::new("v.conf")).unwrap();
     let tunnel = Tunnel::start(&conf.spec, &Options::default()).unwrap();
@@ -145,7 +145,7 @@ fn validator(home: &Home) -> Tunnel {
 }
 
 /// Looks until a finding is there.
-fn wait_for(home: &Home, id: &str) -> Diagnosis {
+pub(super) fn wait_for(home: &Home, id: &str) -> Diagnosis {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let found = Diagnosis::of(home, &[]);

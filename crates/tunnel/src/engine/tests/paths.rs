@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::world::{World, address, numbers, pair, segment, spec};
 use crate::engine::icmp;
 use crate::engine::packet::IpPacket;
-use crate::engine::{Event, PeerIndex, Unreachable};
+use crate::engine::{Carries, Event, PeerIndex, Unreachable};
 
 const MS: Duration = Duration::from_millis(1);
 const S: Duration = Duration::from_secs(1);
@@ -94,23 +94,66 @@ fn without_any_answer_the_smallest_size_is_used_within_a_second() {
     world.send(1, &syn(1, 0, 1380));
     let time = world.run_until(2 * S, |world| !world.nodes[0].said.packets.is_empty());
     assert!(time < S, "{time:?}");
+    assert_eq!(carries(&world), Carries::Unanswered);
     assert_eq!(mss_of(&world.nodes[0].said.packets[0].1), 960);
     let text = world.nodes[1].said.events.last().unwrap().to_string();
     assert!(text.starts_with("using an MTU of 1000 to peer"), "{text}");
 }
 
-#[test]
-fn a_configured_mtu_is_used_and_nothing_is_probed() {
+/// Two ends with this size, after a connection that was begun over a path of this limit.
+fn configured(mtu: u16, limit: usize) -> World {
     let mut signer = spec(1, &[(0, true)]);
-    signer.interface.mtu = Some(1200);
+    signer.interface.mtu = Some(mtu);
     let mut gateway = spec(0, &[(1, false)]);
-    gateway.interface.mtu = Some(1200);
+    gateway.interface.mtu = Some(mtu);
     let mut world = World::new(&[gateway, signer]);
-    world.send(1, &syn(1, 0, 1380));
-    world.run(50 * MS);
-    assert_eq!(mss_of(&world.nodes[0].said.packets[0].1), 1160);
-    // the initiation and the SYN
-    assert_eq!(world.nodes[1].said.sent, 2);
+    world.link.limit = limit;
+    world.send(1, &syn(1, 0, 1460));
+    world.run(2 * S);
+    world
+}
+
+fn carries(world: &World) -> Carries {
+    let now = world.now();
+    world.nodes[1].engine.status(now).peers[0].carries
+}
+
+#[test]
+fn a_configured_mtu_is_used_at_once_and_measured_all_the_same() {
+    // what is configured, the largest datagram, and what is measured
+    for (mtu, limit, measured) in [
+        (1200, 1500, 1200),
+        (1200, 1150, 1088),
+        (1300, 1360, 1300),
+        (1420, 1280, 1216),
+        (900, 1500, 900),
+        (3000, 9000, 3000),
+        (3000, 1500, 1420),
+    ] {
+        let world = configured(mtu, limit);
+        let mss = mss_of(&world.nodes[0].said.packets[0].1);
+        assert_eq!(mss, (mtu - 40).min(1460), "{mtu} {limit}");
+        assert_eq!(mtus(&world), [mtu; 2]);
+        assert_eq!(carries(&world), Carries::Bytes(measured), "{mtu} {limit}");
+        let events = &world.nodes[1].said.events;
+        let told = |e: &Event| {
+            matches!(e, Event::MtuTooLarge { configured, mtu: m, .. }
+                if (*configured, *m) == (mtu, measured))
+        };
+        assert_eq!(events.iter().any(told), measured < mtu, "{events:?}");
+    }
+}
+
+#[test]
+fn a_configured_mtu_that_cannot_be_measured_is_no_news() {
+    let world = configured(1200, 1000);
+    assert_eq!(carries(&world), Carries::Unanswered);
+    assert_eq!(mtus(&world), [1200; 2]);
+    let events = &world.nodes[1].said.events;
+    assert!(
+        events.iter().all(|e| matches!(e, Event::Up { .. })),
+        "{events:?}"
+    );
 }
 
 #[test]
