@@ -45,7 +45,11 @@ fn follow_the_guide(pair: &Pair) -> Outcome {
         validator.step(step)?;
     }
     let mut signer = pair.signer_shell();
-    let is_signers = |step: &&Step| step.headings.iter().any(|h| h == "On the signer's machine");
+    let wanted = ["On the signer's machine", "Where the signer is alone"];
+    let is_signers = |step: &&Step| {
+        let mut headings = step.headings.iter();
+        headings.any(|heading| wanted.contains(&heading.as_str()))
+    };
     for step in steps.iter().filter(is_signers) {
         signer.step(step)?;
     }
