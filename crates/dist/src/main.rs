@@ -38,10 +38,10 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> Outcome {
     let source = Source::here()?;
-    if options.check {
-        return check::run(&source, &options.target);
-    }
     let out = source.root().join(&options.out);
+    if options.check {
+        return check::run(&source, &options.target, &out);
+    }
     if let Some(program) = &options.deb {
         let name = release::package(&source, &options.target, program, &out)?;
         println!("{}", out.join(name).display());
