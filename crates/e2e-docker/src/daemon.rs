@@ -58,13 +58,14 @@ impl Daemon {
         }
         let mut command = self.inside("setpriv");
         command.args(["--pdeathsig", "KILL", "--"]);
-        // Its mounts and processes go with it. The shell waits for those that nobody else does.
+        // Its mounts and processes go with it, and its memory, as on a machine that boots. The
+        // shell waits for those that nobody else does.
         command.args(["unshare", "--mount", "--pid", "--fork", "--kill-child"]);
         command.args([
             "--mount-proc",
             "sh",
             "-c",
-            r#"dockerd "$@" & wait; wait"#,
+            r#"mount -t tmpfs -o mode=1777 shm /dev/shm && { dockerd "$@" & wait; wait; }"#,
             "sh",
         ]);
         command.arg("--data-root").arg(folder.join("data"));

@@ -11,8 +11,10 @@
 #![allow(clippy::print_stdout, reason = "a program for people")]
 
 pub mod chain;
+pub mod compilers;
 pub mod daemon;
 pub mod document;
+pub mod guide;
 pub mod images;
 pub mod kit;
 pub mod machine;
@@ -21,6 +23,7 @@ pub mod original;
 pub mod play;
 pub mod scenes;
 pub mod shell;
+pub mod stage;
 
 pub use e2e::Outcome;
 

@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 use e2e::namespace::Namespace;
 
 use crate::daemon::Daemon;
+use crate::guide::Ledger;
 use crate::images::Parts;
 use crate::kit::Kit;
 use crate::shell::Shell;
+use crate::stage::Stage;
 use crate::{Outcome, doing};
 
 /// A machine. It is gone when dropped.
@@ -20,6 +22,7 @@ pub struct Machine {
     pub namespace: Namespace,
     folder: PathBuf,
     parts: Parts,
+    ledger: Ledger,
     is_verbose: bool,
 }
 
@@ -28,16 +31,17 @@ impl Machine {
     ///
     /// # Errors
     /// When the system refuses something.
-    pub fn create(role: &str, folder: &Path, parts: &Parts, is_verbose: bool) -> Outcome<Self> {
+    pub fn create(role: &str, folder: &Path, stage: &Stage) -> Outcome<Self> {
         let namespace = Namespace::create(role)?;
         let folder = folder.join(role);
-        let daemon = Daemon::start(&namespace, role, &folder, &parts.compose)?;
+        let daemon = Daemon::start(&namespace, role, &folder, &stage.parts.compose)?;
         Ok(Self {
             daemon,
             namespace,
             folder,
-            parts: parts.clone(),
-            is_verbose,
+            parts: stage.parts.clone(),
+            ledger: stage.ledger.clone(),
+            is_verbose: stage.is_verbose,
         })
     }
 
@@ -54,7 +58,8 @@ impl Machine {
 
     /// A shell in a folder.
     pub fn shell(&self, folder: &Path) -> Shell<'_> {
-        Shell::new(&self.daemon, &self.folder, folder, self.is_verbose)
+        let ledger = self.ledger.clone();
+        Shell::new(&self.daemon, &self.folder, folder, ledger, self.is_verbose)
     }
 
     /// The home directory of who works there.

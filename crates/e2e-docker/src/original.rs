@@ -4,9 +4,6 @@
 
 use crate::document::Step;
 
-/// Where a step of the original leaves an edit to the reader, this is it.
-pub const EDIT: &str = "edit: ";
-
 /// Development, from the image to the signatures.
 pub const DEVELOPMENT: &[&str] = &[
     "docker compose -f dev-compose.yml build tmkms",
@@ -38,27 +35,40 @@ pub const TROUBLESHOOTING: &[&str] = &[
     "docker run --rm -v $(pwd)/sekai:/sekai alpine cat /sekai/config/genesis.json | grep chain_id",
 ];
 
-/// The validator's machine in production, after its node was set up.
-pub const VALIDATOR: &[&str] = &[
+/// Production: the keys of the validator's end of the tunnel.
+pub const VALIDATOR_KEYS: &[&str] = &[
     "wg genkey > validator_private.key",
     "cat validator_private.key | wg pubkey > validator_public.key",
     "cp tmkms/wireguard/validator/wg0.conf.example tmkms/wireguard/validator/wg0.conf",
+];
+
+/// The validator's machine, once both ends of the tunnel have their keys.
+pub const VALIDATOR: &[&str] = &[
     "docker run --rm \\\n  -v $(pwd)/sekai:/sekai \\\n  alpine sed -i 's/priv_validator_laddr = \"\"/priv_validator_laddr = \"tcp:\\/\\/0.0.0.0:26659\"/' \\\n  /sekai/config/config.toml",
     "docker compose up -d",
     "docker compose -f tmkms/wireguard-compose.yml up -d",
 ];
 
-/// The signer's machine in production, in `tmkms/`.
-pub const SIGNER: &[&str] = &[
+/// The keys of the signer's end, in `tmkms/`.
+pub const SIGNER_KEYS: &[&str] = &[
     "wg genkey > signer_private.key",
     "cat signer_private.key | wg pubkey > signer_public.key",
     "cp wireguard/signer/wg0.conf.example wireguard/signer/wg0.conf",
+];
+
+/// The signer's own files. The original forgets the mount of the key that is imported.
+pub const SIGNER_FILES: &[&str] = &[
     "mkdir -p secrets state",
     "docker compose -f signer-compose.yml build tmkms",
+    "docker run --rm \\\n  -v ~/original:/path/to/original \\\n  -v $(pwd)/secrets:/tmkms \\\n  sekin-tmkms softsign import \\\n  /path/to/original/priv_validator_key.json \\\n  /tmkms/priv_validator_key.json",
     "docker run --rm \\\n  -v $(pwd)/secrets:/out \\\n  sekin-tmkms init /out -n kira",
     "docker run --rm \\\n  -v $(pwd)/secrets:/out \\\n  alpine mv /out/secrets/kms-identity.key /out/kms-identity.key",
     "docker run --rm \\\n  -v $(pwd)/secrets:/out \\\n  alpine sh -c \"rm -rf /out/secrets /out/schema /out/state /out/tmkms.toml\"",
     "cp tmkms.toml.example tmkms.toml",
+];
+
+/// The signer starts.
+pub const SIGNER: &[&str] = &[
     "docker compose -f signer-compose.yml up -d",
     "docker compose -f signer-compose.yml logs -f tmkms",
 ];
@@ -70,6 +80,7 @@ pub fn steps(part: &str, commands: &[&str]) -> Vec<Step> {
         at: format!("{part} {number}"),
         headings: Vec::new(),
         command: (*command).to_owned(),
+        is_mentioned: false,
     };
     numbered.map(step).collect()
 }

@@ -1,11 +1,14 @@
 //! A run: the scenes one after the other.
 
+use std::path::Path;
 use std::time::Instant;
 
 use crate::Outcome;
+use crate::guide::{Guide, Ledger};
 use crate::images::Parts;
 use crate::options::Options;
-use crate::scenes::{SCENES, Stage};
+use crate::scenes::SCENES;
+use crate::stage::Stage;
 
 /// Plays what is asked for; `false` if a scene failed.
 ///
@@ -32,11 +35,13 @@ pub fn run(options: &Options) -> Outcome<bool> {
     crate::daemon::remove_stale();
     let stage = Stage {
         parts: Parts::of_environment()?,
+        ledger: Ledger::default(),
         is_verbose: options.verbose,
     };
     let mut failed = Vec::new();
     for scene in SCENES {
-        if !options.scene.is_empty() && !options.scene.iter().any(|name| name == scene.name) {
+        let is_named = options.scene.iter().any(|name| name == scene.name);
+        if !is_named && (scene.is_long || !options.scene.is_empty()) {
             continue;
         }
         println!("{}: {}", scene.name, scene.about);
@@ -56,6 +61,20 @@ pub fn run(options: &Options) -> Outcome<bool> {
     }
     if !failed.is_empty() {
         println!("failed: {}", failed.join(", "));
+        return Ok(false);
     }
-    Ok(failed.is_empty())
+    if options.scene.is_empty() {
+        return is_complete(&stage.ledger);
+    }
+    Ok(true)
+}
+
+/// Whether all scenes together have run every command of the guide.
+fn is_complete(ledger: &Ledger) -> Outcome<bool> {
+    let guide = Guide::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/guide.md"))?;
+    let missing = ledger.missing(&guide);
+    for step in &missing {
+        println!("{}: no scene runs `{}`", step.at, step.command);
+    }
+    Ok(missing.is_empty())
 }

@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use e2e::wait::until;
 use interop::Process;
 
 use crate::daemon::Daemon;
 use crate::document::Step;
+use crate::guide::Ledger;
 use crate::{Outcome, doing};
 
 /// How long a command may take.
@@ -26,18 +28,26 @@ pub struct Shell<'a> {
     lasting: Vec<String>,
     /// What a document leaves to the reader, and what it is here.
     replaced: Vec<(String, String)>,
+    ledger: Ledger,
     is_verbose: bool,
 }
 
 impl<'a> Shell<'a> {
     /// One that begins in `folder`.
-    pub fn new(daemon: &'a Daemon, home: &Path, folder: &Path, is_verbose: bool) -> Self {
+    pub fn new(
+        daemon: &'a Daemon,
+        home: &Path,
+        folder: &Path,
+        ledger: Ledger,
+        is_verbose: bool,
+    ) -> Self {
         Self {
             daemon,
             home: home.to_owned(),
             folder: folder.to_owned(),
             lasting: Vec::new(),
             replaced: Vec::new(),
+            ledger,
             is_verbose,
         }
     }
@@ -55,6 +65,7 @@ impl<'a> Shell<'a> {
     /// # Errors
     /// Where it stands and what it said, when it fails.
     pub fn step(&mut self, step: &Step) -> Outcome<String> {
+        self.ledger.note(step);
         let line = self.meant(&step.command);
         println!("    {}: {}", step.at, line.replace("\\\n", ""));
         let told = |text| format!("{}: {line}\n{text}", step.at);
@@ -68,12 +79,31 @@ impl<'a> Shell<'a> {
         Ok(said)
     }
 
+    /// Runs commands of a document, one after the other.
+    ///
+    /// # Errors
+    /// Where the one stands that fails, and what it said.
+    pub fn steps(&mut self, steps: &[&Step]) -> Outcome {
+        for step in steps {
+            self.step(step)?;
+        }
+        Ok(())
+    }
+
     /// Runs a command and returns what it prints, errors included.
     ///
     /// # Errors
     /// What it says, when it fails or takes too long.
     pub fn run(&self, line: &str) -> Outcome<String> {
-        let (status, said) = self.run_to_end(line)?;
+        self.run_within(line, PATIENCE)
+    }
+
+    /// The same, with time of its own.
+    ///
+    /// # Errors
+    /// What it says, when it fails or takes too long.
+    pub fn run_within(&self, line: &str, patience: Duration) -> Outcome<String> {
+        let (status, said) = self.run_to_end(line, patience)?;
         if status == 0 {
             Ok(said)
         } else {
@@ -86,14 +116,36 @@ impl<'a> Shell<'a> {
     /// # Errors
     /// When it does not fail.
     pub fn fails(&self, line: &str) -> Outcome<String> {
-        match self.run_to_end(line)? {
+        match self.run_to_end(line, PATIENCE)? {
             (0, said) => Err(format!("`{line}` did not fail\n{said}")),
             (_, said) => Ok(said),
         }
     }
 
-    fn run_to_end(&self, line: &str) -> Outcome<(i32, String)> {
+    /// Runs a command until it prints `text`, then ends it and all that it has started.
+    ///
+    /// # Errors
+    /// When it never prints that, or goes on to its end.
+    pub fn interrupted(&self, line: &str, text: &str) -> Outcome {
+        println!("    {line}, interrupted at `{text}`");
+        let log = tempfile::NamedTempFile::new().map_err(doing("make a file"))?;
         let mut command = self.command(line, PATIENCE);
+        let mut process = Process::start("a command", &mut command, log.path());
+        let said = until(&format!("{line} says {text}"), PATIENCE, || {
+            let is_over = !process.is_running();
+            (is_over || process.output().contains(text)).then_some(())
+        });
+        said.map_err(|error| format!("{error}:\n{}", process.output()))?;
+        if !process.is_running() {
+            return Err(format!("{line} ended too early:\n{}", process.output()));
+        }
+        // `timeout` passes it on to everything.
+        process.terminate();
+        Ok(())
+    }
+
+    fn run_to_end(&self, line: &str, patience: Duration) -> Outcome<(i32, String)> {
+        let mut command = self.command(line, patience);
         let output = command.output().map_err(doing("run bash"))?;
         let said = [output.stdout, output.stderr].concat();
         let said = String::from_utf8_lossy(&said).into_owned();

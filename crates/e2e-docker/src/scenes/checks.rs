@@ -35,6 +35,17 @@ pub(super) fn is_private(file: &Path) -> Outcome {
     )
 }
 
+/// The signer's image has at most 12 MB.
+pub(super) fn is_small(shell: &Shell<'_>) -> Outcome {
+    let said = shell.run("docker image inspect --format '{{.Size}}' sekin-tmkms")?;
+    let bytes: u64 = said
+        .trim()
+        .parse()
+        .map_err(doing("read the image's size"))?;
+    println!("    the signer's image has {bytes} bytes");
+    equal("the signer's image is small", &(bytes <= 12_000_000), &true)
+}
+
 /// The address of the key in the signer's secrets, as blocks have it.
 pub(super) fn address(shell: &Shell<'_>, secrets: &Path) -> Outcome<String> {
     let shown = shell.run(&format!(
@@ -51,6 +62,16 @@ pub(super) fn signs(shell: &Shell<'_>, address: &str, count: u64) -> Outcome<u64
     let to = chain::grows(shell, count)?;
     chain::is_signed_by(shell, address, to - count, to)?;
     Ok(to)
+}
+
+/// The node's RPC answers at an address of that machine, or does not.
+pub(super) fn answers(shell: &Shell<'_>, address: &str, does: bool) -> Outcome {
+    let ask = format!(
+        "exec 3<>/dev/tcp/{address}/26657 && printf 'GET /health HTTP/1.0\\r\\n\\r\\n' >&3 && \
+         timeout 10 grep --quiet '200 OK' <&3"
+    );
+    let found = shell.run(&ask).is_ok();
+    equal(&format!("the node answers at {address}"), &found, &does)
 }
 
 /// No place was signed twice in these logs of the signer's lives, and there are signatures.

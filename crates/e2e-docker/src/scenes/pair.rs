@@ -13,8 +13,7 @@ use crate::Outcome;
 use crate::kit::Kit;
 use crate::machine::Machine;
 use crate::shell::Shell;
-
-use super::Stage;
+use crate::stage::Stage;
 
 /// Both machines, each with a clone.
 pub(super) struct Pair {
@@ -27,7 +26,7 @@ pub(super) struct Pair {
 
 impl Pair {
     pub(super) fn create(stage: &Stage, folder: &Path) -> Outcome<Self> {
-        let machine = |role| Machine::create(role, folder, &stage.parts, stage.is_verbose);
+        let machine = |role| Machine::create(role, folder, stage);
         let (validator, signer) = (machine("validator")?, machine("signer")?);
         let internet = Namespace::create("internet")?;
         let pair = Self {

@@ -2,22 +2,29 @@
 
 use std::time::Duration;
 
-use e2e::wait::pause;
+use e2e::wait::{pause, until};
+use e2e::world::VALIDATOR;
 
 use crate::Outcome;
-use crate::document::{self, Step};
+use crate::guide::{Guide, Part};
+use crate::stage::Stage;
 
 use super::checks;
+use super::folder;
 use super::pair::Pair;
-use super::{Stage, folder};
 
 /// How long nothing gets through.
 const OUTAGE: Duration = Duration::from_secs(20);
+/// How long the signer is stopped: the node goes on waiting after its own 3 s.
+const PAUSE: Duration = Duration::from_secs(8);
+/// How long a container may take to say why it does not start.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(super) fn play(stage: &Stage) -> Outcome {
     let folder = folder()?;
     let mut pair = Pair::create(stage, folder.path())?;
-    follow_the_guide(&pair)?;
+    let guide = Guide::read(&pair.validator_kit.path("docs/guide.md"))?;
+    follow_the_guide(&pair, &guide)?;
     let secrets = pair.signer_kit.deploy().join("tmkms/secrets");
     let address = checks::address(&pair.signer_shell(), &secrets)?;
     checks::signs(&pair.validator_shell(), &address, 3)?;
@@ -25,35 +32,26 @@ pub(super) fn play(stage: &Stage) -> Outcome {
     let mut log = restarts(&pair, &address)?;
     log += &wipes(&pair, &address)?;
     log += &downs(&pair, &address)?;
+    log += &old_state(&pair, &address)?;
     log += &power_cuts(&mut pair, &address)?;
     checks::no_conflict(&log)
 }
 
-fn follow_the_guide(pair: &Pair) -> Outcome {
-    let steps = document::steps(&pair.validator_kit.path("docs/guide.md"))?;
+fn follow_the_guide(pair: &Pair, guide: &Guide) -> Outcome {
     let mut validator = pair.validator_shell();
-    let of_validator = |step: &&Step| {
-        let has = |part: &str| {
-            step.headings
-                .iter()
-                .any(|heading| heading.starts_with(part))
-        };
-        has("Development") && (has("1.") || has("2.") || has("3."))
-            || has("On the validator's machine")
-    };
-    for step in steps.iter().filter(of_validator) {
-        validator.step(step)?;
-    }
+    validator.steps(&guide.part(Part::NewNode)?)?;
+    validator.steps(&guide.part(Part::Validator)?)?;
     let mut signer = pair.signer_shell();
-    let wanted = ["On the signer's machine", "Where the signer is alone"];
-    let is_signers = |step: &&Step| {
-        let mut headings = step.headings.iter();
-        headings.any(|heading| wanted.contains(&heading.as_str()))
-    };
-    for step in steps.iter().filter(is_signers) {
-        signer.step(step)?;
-    }
-    Ok(())
+    signer.steps(&guide.part(Part::Signer)?)?;
+    validator.steps(&guide.part(Part::Later)?)?;
+    // Typed in deploy/tmkms, like all of the signer's.
+    signer.steps(&guide.part(Part::WhereTheSignerIsAlone)?)?;
+    let stop = "docker compose -f signer-compose.yml stop tmkms";
+    signer.step(guide.mention(stop)?)?;
+    pause(PAUSE)?;
+    signer
+        .run("docker compose -f signer-compose.yml up -d")
+        .map(drop)
 }
 
 /// Neither machine has a port for 26659, and the signer's has none at all.
@@ -67,7 +65,10 @@ fn is_closed(pair: &Pair) -> Outcome {
         .signer
         .daemon
         .docker(&["ps", "--format", "{{.Ports}}"])?;
-    checks::equal("ports of the signer", &published.trim(), &"")
+    checks::equal("ports of the signer", &published.trim(), &"")?;
+    // Published on the machine alone.
+    checks::answers(&pair.validator_shell(), "127.0.0.1", true)?;
+    checks::answers(&pair.signer_shell(), &VALIDATOR.to_string(), false)
 }
 
 /// Each container in turn.
@@ -113,6 +114,30 @@ fn downs(pair: &Pair, address: &str) -> Outcome<String> {
     let log = signer_log(pair)?;
     signer.run("docker compose -f tmkms/signer-compose.yml down")?;
     signer.run("docker compose -f tmkms/signer-compose.yml up -d")?;
+    checks::signs(&validator, address, 2)?;
+    Ok(log)
+}
+
+/// An older state is put back while the signer is down: a container that was made anew knows what
+/// the one before it has signed. The newest state goes on.
+fn old_state(pair: &Pair, address: &str) -> Outcome<String> {
+    println!("    an older state is put back");
+    let (validator, signer) = (pair.validator_shell(), pair.signer_shell());
+    let compose = "docker compose -f tmkms/signer-compose.yml";
+    signer.run("cp -a tmkms/state old-state")?;
+    checks::signs(&validator, address, 1)?;
+    let log = signer_log(pair)?;
+    signer.run(&format!("{compose} down"))?;
+    signer.run("mv tmkms/state new-state && mv old-state tmkms/state")?;
+    signer.run(&format!("{compose} up -d"))?;
+    let refusal = "is old: it ends at";
+    until("the signer refuses the old state", PATIENCE, || {
+        let log = signer.run("docker logs sekin-signer-tmkms-1").ok()?;
+        log.contains(refusal).then_some(())
+    })?;
+    signer.run(&format!("{compose} down"))?;
+    signer.run("rm -r tmkms/state && mv new-state tmkms/state")?;
+    signer.run(&format!("{compose} up -d"))?;
     checks::signs(&validator, address, 2)?;
     Ok(log)
 }
