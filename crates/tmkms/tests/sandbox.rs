@@ -151,6 +151,10 @@ const ATTEMPTS: &[(&str, End, End, Attempt)] = &[
     (LATE_PORT, End::Done, End::Done, |_| {
         TcpListener::bind(("127.0.0.1", 0)).map(drop)
     }),
+    ("read what an interface is", End::Done, End::Denied, |_| {
+        read(INTERFACE)
+    }),
+    (LATE_INTERFACE, End::Done, End::Done, |_| read(INTERFACE)),
     ("listen without a port", End::Done, End::NoSuchCall, listen),
     ("dial another port", End::Done, End::Denied, |p| {
         dial(p.other)
@@ -303,8 +307,10 @@ const OWN_FILE: &str = "remove a file where it may";
 const FOREIGN_FILE: &str = "remove a file where it may not";
 const MOVED_FILE: &str = "move a file to where it may remove it";
 
-/// The attempt of a process that opens ports later.
+/// The attempts of a process that opens ports later, and tells whether a tunnel leads to them.
 const LATE_PORT: &str = "listen on a port where it may";
+const LATE_INTERFACE: &str = "read what an interface is where it may";
+const INTERFACE: &str = "/sys/class/net/lo/uevent";
 
 /// The attempt for which no names are resolved.
 const PASSWORDS: &str = "read the passwords";
@@ -320,7 +326,7 @@ fn enter(place: &Place, name: &str) {
         names: name != PASSWORDS,
         write: own.into_iter().collect(),
         remove: removable.into_iter().collect(),
-        listen: name == LATE_PORT,
+        listen: [LATE_PORT, LATE_INTERFACE].contains(&name),
         ..Needs::default()
     };
     let report = sandbox::apply(&needs, Threads::All);

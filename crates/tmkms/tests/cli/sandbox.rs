@@ -303,3 +303,39 @@ fn it_runs_as_a_user_without_rights_on_a_read_only_root() {
     let done = signer.stop();
     assert_eq!((done.code, done.stderr.as_str()), (0, ""));
 }
+
+/// `waits TEXT FILE` waits for a text for 10 s at most.
+const IN_A_TUNNEL: &str = "\
+waits() { n=0; until grep -q \"$1\" signer.out; do n=$((n+1)); [ $n -lt 1000 ]; sleep 0.01; done; }
+mount -t sysfs sysfs /sys; ip link set lo up
+ip tuntap add tun7 mode tun; ip link set tun7 up; ip address add 10.99.0.1/24 dev tun7
+";
+
+/// What tells a tunnel from another interface is within reach of a reload.
+#[test]
+fn metrics_that_move_into_a_tunnel_are_not_warned_of() {
+    let home = Home::new();
+    let inside = |script: &str| {
+        home.sh(&format!(
+            "unshare --map-root-user --net --mount --pid --fork --mount-proc sh -ec '{script}'"
+        ))
+    };
+    let probe = inside(IN_A_TUNNEL);
+    let no_tunnel = (probe.code != 0).then(|| format!("no tunnel here: {}", probe.stderr.trim()));
+    if left_out(no_sandbox().or(no_tunnel)) {
+        return;
+    }
+    let _node = node(&home);
+    home.must("printf \"[metrics]\\nlisten = \\\"127.0.0.1:0\\\"\\n\" >> kms/tmkms.toml");
+    let done = inside(&format!(
+        "{IN_A_TUNNEL}
+         tmkms start -c kms/tmkms.toml > signer.out & pid=$!
+         waits http://127.0.0.1:
+         sed -i s/127.0.0.1:0/10.99.0.1:0/ kms/tmkms.toml; kill -HUP $pid
+         waits \"metrics on 10.99.0.1:\"
+         if grep \"can read the metrics\" signer.out; then exit 9; fi
+         sed -i s/10.99.0.1:0/0.0.0.0:0/ kms/tmkms.toml; kill -HUP $pid
+         waits \"can read the metrics\"; kill $pid"
+    ));
+    assert_eq!(done.code, 0, "{done:?}\n{}", home.read("signer.out"));
+}
