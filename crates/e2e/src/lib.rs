@@ -44,6 +44,7 @@ pub mod table;
 pub mod troubles;
 pub mod tunnel;
 pub mod wait;
+pub mod waits;
 pub mod watch;
 pub mod wireguard;
 pub mod world;

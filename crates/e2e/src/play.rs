@@ -9,9 +9,9 @@ use crate::machine::Slack;
 use crate::path::Path;
 use crate::rows::{Demand, Fault, OTHERS_MS, Row};
 use crate::scene::{Part, Scene};
-use crate::sekai::TIMEOUT_PRECOMMIT;
 use crate::stage::Stage;
 use crate::wait::pause;
+use crate::waits::Waits;
 
 /// How long blocks may take on a busy machine before the row has failed.
 const BLOCK_PATIENCE: Duration = Duration::from_secs(2);
@@ -46,6 +46,7 @@ fn run(scene: &mut Scene, row: &Row, manner: Manner) -> Outcome<String> {
     let first = scene.watch.height();
     let end = inflict(scene, row.fault)?;
     let before = scene.watch.height();
+    let known = (scene.gateway_output().len(), scene.signer.output().len());
     let blocks = if manner.is_short {
         row.demand.blocks.1
     } else {
@@ -59,23 +60,21 @@ fn run(scene: &mut Scene, row: &Row, manner: Manner) -> Outcome<String> {
     let recovery = scene.watch.longest_gap(end);
     let slack = Slack::now();
     let late = scene.later_rounds(first)?;
-    let waited = waited(&late, before);
-    judge(
-        scene,
-        row,
+    let waits = Waits::find(
         &late,
-        recovery.saturating_sub(waited),
-        slack.grown(limit),
-    )?;
+        before,
+        scene.gateway_output().get(known.0..).unwrap_or_default(),
+        scene.signer.output().get(known.1..).unwrap_or_default(),
+    );
+    let counted = recovery.saturating_sub(waits.total());
+    judge(scene, row, &late, counted, slack.grown(limit))?;
     let gap = scene.watch.longest_gap(begin).as_millis();
     let rate = blocks as f64 / (last - end).as_secs_f64().max(0.001);
     let signatures = scene.signatures().count;
     let mut figures = format!("{blocks} blocks at {rate:.1}/s, {signatures} signatures, ");
     if row.fault != Fault::None {
         figures += &format!("recovered after {} ms, ", recovery.as_millis());
-        if !waited.is_zero() {
-            figures += &format!("{} of them between two rounds, ", waited.as_millis());
-        }
+        figures += &waits.to_string();
     }
     if let Some(flood) = &scene.flood {
         figures += &format!("{:.0} datagrams/s, ", flood.rate());
@@ -126,15 +125,6 @@ fn restart(scene: &mut Scene, part: Part) -> Outcome<Instant> {
     scene.stop(part);
     pause(DOWN)?;
     scene.start(part)
-}
-
-/// How long the node itself has waited for other votes since a height, after a round without a
-/// block. It takes such a round when the proposal was signed after `timeout_propose`, however soon
-/// the signer is back.
-fn waited(late: &[Late], since: u64) -> Duration {
-    let after = late.iter().filter(|late| late.height >= since);
-    let rounds = after.map(|late| late.round).max().unwrap_or_default();
-    TIMEOUT_PRECOMMIT * u32::try_from(rounds).unwrap_or(u32::MAX)
 }
 
 fn judge(

@@ -49,8 +49,8 @@ pub enum Fault {
 pub struct Demand {
     /// Blocks signed after the fault, in the long form and in the short one.
     pub blocks: (u64, u64),
-    /// From the end of the fault to the next block, less what the node waits between two rounds,
-    /// in ms: what the project promises for its own tunnel. Others have [`OTHERS_MS`].
+    /// From the end of the fault to the next block, less the node's own waits ([`crate::waits`]), in
+    /// ms: what the project promises for its own tunnel. Others have [`OTHERS_MS`].
     pub recovery_ms: u64,
     /// Whether every block has to be agreed on in its first round: none is missed.
     pub in_first_round: bool,
