@@ -236,7 +236,7 @@ const ERRORS: [&str; 11] = [
     "keys/src/material.rs",
     "store/src/document.rs",
     "store/src/error.rs",
-    "tmkms/src/audit/file.rs",
+    "tmkms/src/audit/error.rs",
     "tmkms/src/config/file.rs",
     "tmkms/src/signer/hook.rs",
     "tmkms/src/signer/load.rs",
