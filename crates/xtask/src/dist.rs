@@ -28,7 +28,7 @@ pub(crate) fn package(program: &Path) -> Result<PathBuf, String> {
 }
 
 fn command<Argument: AsRef<std::ffi::OsStr>>(arguments: &[Argument]) -> Command {
-    let mut command = Command::new(paths::cargo());
+    let mut command = paths::cargo();
     command.current_dir(paths::workspace());
     command.args(["run", "--quiet", "--package", "dist", "--"]);
     command.args(arguments);

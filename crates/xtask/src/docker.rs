@@ -123,7 +123,7 @@ rm -rf debian compilers alpine
 /// Builds tmkms and scaller as the images have them; returns the folder with both.
 fn static_binaries() -> Result<PathBuf, String> {
     let host = host()?;
-    let status = Command::new(paths::cargo())
+    let status = paths::cargo()
         .current_dir(paths::workspace())
         .args(["build", "--release", "--locked", "--target", &host])
         .args(["--package", "tmkms", "--package", "scaller"])

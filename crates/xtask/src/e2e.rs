@@ -70,7 +70,7 @@ fn asks_only(arguments: &[String]) -> bool {
 }
 
 fn start(package: &str, arguments: &[String], set: impl FnOnce(&mut Command)) -> Outcome {
-    let mut command = Command::new(paths::cargo());
+    let mut command = paths::cargo();
     command.current_dir(paths::workspace());
     command.args(["run", "--quiet", "--package", package, "--"]);
     set(command.args(arguments));

@@ -95,7 +95,7 @@ fn test_name(name: &str) -> String {
 }
 
 fn cargo_test(target: &Target) -> Command {
-    let mut command = Command::new(paths::cargo());
+    let mut command = paths::cargo();
     command.current_dir(paths::workspace());
     command.args(["test", "--package", target.package]);
     command.args(["--test", target.test]);
@@ -104,7 +104,7 @@ fn cargo_test(target: &Target) -> Command {
 
 /// Builds the signer as it is released; returns its path.
 pub(crate) fn build_signer() -> Result<PathBuf, String> {
-    let status = Command::new(paths::cargo())
+    let status = paths::cargo()
         .current_dir(paths::workspace())
         .args(["build", "--release", "--package", "tmkms"])
         .status()

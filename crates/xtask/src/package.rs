@@ -1,10 +1,9 @@
 //! Runs the program of another crate of the workspace, optimised.
 
 use crate::{Outcome, paths};
-use std::process::Command;
 
 pub(crate) fn run(package: &str, arguments: &[String]) -> Outcome {
-    let status = Command::new(paths::cargo())
+    let status = paths::cargo()
         .current_dir(paths::workspace())
         .args(["run", "--quiet", "--release", "--package", package, "--"])
         .args(arguments)

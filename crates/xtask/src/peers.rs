@@ -52,7 +52,7 @@ fn tmkms(root: &Path) -> Build {
 }
 
 fn cargo_install(_: &Build, folder: &Path) -> Command {
-    let mut command = Command::new(paths::cargo());
+    let mut command = paths::cargo();
     command.args([
         "install",
         "tmkms",

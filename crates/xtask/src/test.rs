@@ -3,7 +3,6 @@
 
 use crate::totals::{self, Totals};
 use crate::{Outcome, interop, no_arguments, nodes, paths};
-use std::process::Command;
 
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     no_arguments(arguments)?;
@@ -40,7 +39,7 @@ fn workspace_tests() -> Result<Totals, String> {
     ];
     let mut totals = Totals::default();
     for arguments in runs {
-        let mut command = Command::new(paths::cargo());
+        let mut command = paths::cargo();
         command.current_dir(paths::workspace());
         command.arg("test").args(arguments);
         totals += totals::run(&mut command)?;

@@ -172,7 +172,7 @@ impl Place {
 
     /// With an explicit target, so that build scripts and macros are built without the flags.
     fn cargo(&self, subcommand: &str) -> Command {
-        let mut command = Command::new(paths::cargo());
+        let mut command = paths::cargo();
         command.current_dir(&self.workspace);
         command.env_remove("CARGO_ENCODED_RUSTFLAGS");
         command.env("RUSTFLAGS", RUSTFLAGS.join(" "));
