@@ -90,9 +90,12 @@ fn after_return(context: &Context, report: &mut Report) -> Result<(), CrashError
     let mut world = context.world(Transport::Unix, context.rng(MODE.name))?;
     let trace = trace(context, &mut world, false, report)?;
     let mut points = signing_points(&trace, if context.is_short { 1 } else { 3 });
+    // The log's thread is woken only when it sleeps, so how often is never the same.
+    points.retain(|point| point.name != "futex");
     if context.is_short {
         points.retain(|point| point.name == SYNC);
     }
+    let mut killed = 0;
     for point in &points {
         let place = format!("syscalls, after {}:{}", point.name, point.nth);
         world.ledger.enter(context.place(&place));
@@ -101,7 +104,9 @@ fn after_return(context: &Context, report: &mut Report) -> Result<(), CrashError
             .under(injecting(point, &Injection::StopAfter));
         let plan = Plan::plain(ASKS);
         let end = live(&mut world, &launch, &plan, Some(when_idle(IDLE)), report)?;
-        if end != End::Killed {
+        if end == End::Killed {
+            killed += 1;
+        } else {
             let text = format!("the signer did not stand still ({end:?})");
             report.notes.push(context.place(&place) + &text);
         }
@@ -109,7 +114,7 @@ fn after_return(context: &Context, report: &mut Report) -> Result<(), CrashError
     }
     let count = points.len();
     report.notes.push(format!(
-        "{count} calls of the signing path killed after return"
+        "{killed} of {count} calls of the signing path killed after return"
     ));
     report.add(&world.ledger);
     Ok(())
