@@ -15,8 +15,6 @@ pub struct Parts {
     pub debian: PathBuf,
     /// `alpine`'s.
     pub alpine: PathBuf,
-    /// A Debian root with a C compiler.
-    pub compilers: PathBuf,
     /// The compose plugin.
     pub compose: PathBuf,
     /// Static binaries: the signer and scaller; and the node.
@@ -35,7 +33,6 @@ impl Parts {
         Ok(Self {
             debian: variable("E2E_DOCKER_DEBIAN")?,
             alpine: variable("E2E_DOCKER_ALPINE")?,
-            compilers: variable("E2E_DOCKER_COMPILERS")?,
             compose: variable("E2E_DOCKER_COMPOSE")?,
             binaries: [
                 variable("E2E_DOCKER_TMKMS")?,
@@ -75,8 +72,8 @@ fn variable(name: &str) -> Outcome<PathBuf> {
         .ok_or_else(|| format!("{name} is not set: start this with `cargo xtask e2e docker`"))
 }
 
-/// The value of `#NAME=VALUE`.
-pub(crate) fn default(settings: &str, name: &str) -> Outcome<String> {
+/// `#NAME=VALUE`.
+fn default(settings: &str, name: &str) -> Outcome<String> {
     let found = settings.lines().find_map(|line| {
         line.strip_prefix('#')?
             .strip_prefix(name)?

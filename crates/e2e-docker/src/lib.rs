@@ -11,7 +11,6 @@
 #![allow(clippy::print_stdout, reason = "a program for people")]
 
 pub mod chain;
-pub mod compilers;
 pub mod daemon;
 pub mod document;
 pub mod guide;

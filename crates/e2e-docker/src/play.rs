@@ -40,8 +40,7 @@ pub fn run(options: &Options) -> Outcome<bool> {
     };
     let mut failed = Vec::new();
     for scene in SCENES {
-        let is_named = options.scene.iter().any(|name| name == scene.name);
-        if !is_named && (scene.is_long || !options.scene.is_empty()) {
+        if !options.scene.is_empty() && !options.scene.iter().any(|name| name == scene.name) {
             continue;
         }
         println!("{}: {}", scene.name, scene.about);

@@ -95,15 +95,7 @@ impl<'a> Shell<'a> {
     /// # Errors
     /// What it says, when it fails or takes too long.
     pub fn run(&self, line: &str) -> Outcome<String> {
-        self.run_within(line, PATIENCE)
-    }
-
-    /// The same, with time of its own.
-    ///
-    /// # Errors
-    /// What it says, when it fails or takes too long.
-    pub fn run_within(&self, line: &str, patience: Duration) -> Outcome<String> {
-        let (status, said) = self.run_to_end(line, patience)?;
+        let (status, said) = self.run_to_end(line)?;
         if status == 0 {
             Ok(said)
         } else {
@@ -116,7 +108,7 @@ impl<'a> Shell<'a> {
     /// # Errors
     /// When it does not fail.
     pub fn fails(&self, line: &str) -> Outcome<String> {
-        match self.run_to_end(line, PATIENCE)? {
+        match self.run_to_end(line)? {
             (0, said) => Err(format!("`{line}` did not fail\n{said}")),
             (_, said) => Ok(said),
         }
@@ -144,8 +136,8 @@ impl<'a> Shell<'a> {
         Ok(())
     }
 
-    fn run_to_end(&self, line: &str, patience: Duration) -> Outcome<(i32, String)> {
-        let mut command = self.command(line, patience);
+    fn run_to_end(&self, line: &str) -> Outcome<(i32, String)> {
+        let mut command = self.command(line, PATIENCE);
         let output = command.output().map_err(doing("run bash"))?;
         let said = [output.stdout, output.stderr].concat();
         let said = String::from_utf8_lossy(&said).into_owned();

@@ -21,9 +21,6 @@ const NEEDED: [(&str, &str); 6] = [
 const PACKAGES: &str = "busybox-static,ca-certificates,iproute2,iptables,logrotate,procps,\
                         syslog-ng-core,wireguard-go,wireguard-tools";
 
-/// Packages of the root that this machine's compilers are put into, besides those of `minbase`.
-const COMPILERS: &str = "ca-certificates,gcc,libc6-dev";
-
 /// Environment variables of the tests, with the file that each names.
 pub(crate) type Parts = Vec<(&'static str, PathBuf)>;
 
@@ -46,7 +43,6 @@ pub(crate) fn build(go: &str) -> Result<Parts, String> {
         ("E2E_DOCKER_COMPOSE", plugin.folder.join(&plugin.product)),
         ("E2E_DOCKER_DEBIAN", images.folder.join("debian.tar")),
         ("E2E_DOCKER_ALPINE", images.folder.join("alpine.tar")),
-        ("E2E_DOCKER_COMPILERS", images.folder.join("compilers.tar")),
         ("E2E_DOCKER_TMKMS", binaries.join("tmkms")),
         ("E2E_DOCKER_SCALLER", binaries.join("scaller")),
         ("E2E_DOCKER_SEKAID", sekaid.join("sekaid-0.4.13/sekaid")),
@@ -82,19 +78,19 @@ fn install() -> Result<(), String> {
     }
 }
 
-/// `debian.tar`, `compilers.tar` and `alpine.tar`. Debian is not run: its root is made of packages, then shrunk.
+/// `debian.tar` and `alpine.tar`. Debian is not run: its root is made of packages, then shrunk.
 fn images(cache: &Path) -> Build {
     let name = "images".to_owned();
     Build {
         folder: cache.join(&name),
         product: "alpine.tar".to_owned(),
-        key: format!("{SCRIPT}\n{PACKAGES}\n{COMPILERS}"),
+        key: format!("{SCRIPT}\n{PACKAGES}"),
         command: |_, folder| {
             let mut command = Command::new("sh");
             command
                 .args(["-ec", SCRIPT, "sh"])
                 .arg(folder)
-                .args([PACKAGES, COMPILERS]);
+                .arg(PACKAGES);
             command
         },
         source: cache.to_owned(),
@@ -104,20 +100,17 @@ fn images(cache: &Path) -> Build {
 
 const SCRIPT: &str = r#"
 cd "$1"
-for root in "debian $2" "compilers $3"; do
-    name=${root%% *}
-    debootstrap --variant=minbase --include="${root#* }" bookworm "$name"
-    rm -rf "$name"/var/cache/apt/* "$name"/var/lib/apt/lists/* "$name"/usr/share/doc \
-        "$name"/usr/share/man "$name"/usr/share/locale
-    tar -C "$name" -cf "$name.tar" .
-done
+debootstrap --variant=minbase --include="$2" bookworm debian
+rm -rf debian/var/cache/apt/* debian/var/lib/apt/lists/* debian/usr/share/doc debian/usr/share/man \
+    debian/usr/share/locale
+tar -C debian -cf debian.tar .
 mkdir -p alpine/bin alpine/tmp
 cp debian/bin/busybox alpine/bin/busybox
 for applet in $(alpine/bin/busybox --list); do
     [ "$applet" = busybox ] || ln -s busybox "alpine/bin/$applet"
 done
 tar -C alpine -cf alpine.tar .
-rm -rf debian compilers alpine
+rm -rf debian alpine
 "#;
 
 /// Builds tmkms and scaller as the images have them; returns the folder with both.

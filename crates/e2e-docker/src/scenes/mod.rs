@@ -8,7 +8,6 @@ mod pair;
 mod production;
 mod rotation;
 mod setup;
-mod source;
 mod variants;
 
 use std::path::PathBuf;
@@ -22,8 +21,6 @@ pub struct Scene {
     pub name: &'static str,
     /// What happens.
     pub about: &'static str,
-    /// Whether it takes so long that it is played only when it is named.
-    pub is_long: bool,
     /// Plays it.
     pub play: fn(&Stage) -> Outcome,
 }
@@ -33,56 +30,42 @@ pub const SCENES: &[Scene] = &[
     Scene {
         name: "original",
         about: "development with the commands of KIRA's own guide, as they stand there",
-        is_long: false,
         play: original::development,
     },
     Scene {
         name: "original-production",
         about: "two machines with the commands of KIRA's own guide",
-        is_long: false,
         play: original::production,
     },
     Scene {
         name: "development",
         about: "the development chapter of docs/guide.md, then restarts of everything",
-        is_long: false,
         play: development::play,
     },
     Scene {
         name: "production",
         about: "the production chapter of docs/guide.md on two machines, then everything fails once",
-        is_long: false,
         play: production::play,
     },
     Scene {
         name: "variants",
         about: "the guide's other ways to connect two machines: stock WireGuard, the host's network",
-        is_long: false,
         play: variants::play,
     },
     Scene {
         name: "setup-dev",
         about: "deploy/setup dev: ended at each step, done, and given again",
-        is_long: false,
         play: setup::development,
     },
     Scene {
         name: "setup",
         about: "deploy/setup validator and deploy/setup signer, twice; then a second node joins",
-        is_long: false,
         play: setup::production,
     },
     Scene {
         name: "mistakes",
         about: "what people get wrong, and what is in the way on their machines",
-        is_long: false,
         play: mistakes::play,
-    },
-    Scene {
-        name: "source",
-        about: "the images are compiled in their containers; only when it is named",
-        is_long: true,
-        play: source::play,
     },
 ];
 
