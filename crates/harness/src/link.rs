@@ -82,9 +82,12 @@ impl<'a> Link<'a> {
         }
         self.plan.is_waiting.store(true, Ordering::Relaxed);
         let accepted = self.accept(patience);
-        self.plan.is_waiting.store(false, Ordering::Relaxed);
         match &accepted {
-            Ok(()) => self.absent_in_a_row = 0,
+            Ok(()) => {
+                self.plan.is_waiting.store(false, Ordering::Relaxed);
+                self.absent_in_a_row = 0;
+            }
+            // The next case goes on waiting.
             Err(_) => self.absent_in_a_row += 1,
         }
         accepted

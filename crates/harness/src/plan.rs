@@ -25,7 +25,7 @@ pub struct Plan {
     pub answer_timeout: Duration,
     /// How long the signer may take to come back when the connection has ended.
     pub return_timeout: Duration,
-    /// True while the signer is waited for, for whoever runs it.
+    /// True from when the signer is waited for until it connects, for whoever runs it.
     pub is_waiting: Arc<AtomicBool>,
     /// To be set by whoever runs it once no signer will come: nobody waits for one any more.
     pub given_up: Arc<AtomicBool>,
