@@ -3,6 +3,7 @@
 //! Faults of real nodes are in `crates/interop` (`doctor`), those of two machines in `crates/e2e`.
 //! `docs/doctor.md` names the test of each finding.
 
+mod connections;
 mod container;
 mod files;
 mod namespaces;
@@ -136,6 +137,11 @@ pub(crate) struct Says {
     pub(crate) signed: Vec<String>,
     /// How far its clock is ahead.
     pub(crate) ahead_s: i64,
+    pub(crate) catching_up: bool,
+    /// How old the last block is.
+    pub(crate) block_age_s: i64,
+    /// The path that it answers with an error.
+    pub(crate) broken: &'static str,
 }
 
 impl Says {
@@ -149,18 +155,21 @@ impl Says {
             validators: vec![address.to_owned()],
             signed: vec![address.to_owned()],
             ahead_s: 0,
+            catching_up: false,
+            block_age_s: 0,
+            broken: "none",
         }
     }
 
     fn answer(&self, path: &str) -> Value {
-        let (_, time) = self.times();
+        let time = Self::date(self.ahead_s - self.block_age_s, "+%Y-%m-%dT%H:%M:%SZ");
         match path.split('?').next().unwrap() {
             "/status" => serde_json::json!({
                 "node_info": {"network": self.chain, "version": self.version},
                 "sync_info": {
                     "latest_block_height": self.height.to_string(),
                     "latest_block_time": time,
-                    "catching_up": false,
+                    "catching_up": self.catching_up,
                 },
                 "validator_info": {"address": self.address},
             }),
@@ -180,19 +189,13 @@ impl Says {
         }
     }
 
-    /// Now by this node's clock, as a header and as a block have it.
-    fn times(&self) -> (String, String) {
-        let at = format!("{} seconds", self.ahead_s);
-        let date = |format: &str| {
-            let mut command = Command::new("date");
-            command.args(["-u", "-d", &at, format]).env("LC_ALL", "C");
-            let output = command.output().expect("date");
-            String::from_utf8(output.stdout).unwrap().trim().to_owned()
-        };
-        (
-            date("+%a, %d %b %Y %H:%M:%S GMT"),
-            date("+%Y-%m-%dT%H:%M:%SZ"),
-        )
+    /// So many seconds from now.
+    fn date(seconds: i64, format: &str) -> String {
+        let at = format!("{seconds} seconds");
+        let mut command = Command::new("date");
+        command.args(["-u", "-d", &at, format]).env("LC_ALL", "C");
+        let output = command.output().expect("date");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 }
 
@@ -208,11 +211,15 @@ impl RpcServer {
                     stream.read_line(&mut request).unwrap();
                 }
                 let path = request.split_whitespace().nth(1).unwrap();
-                let body = serde_json::json!({"result": says.answer(path)}).to_string();
-                let (date, _) = says.times();
+                let (status, body) = match path.starts_with(says.broken) {
+                    true => ("500 Internal Server Error", Value::Null),
+                    false => ("200 OK", says.answer(path)),
+                };
+                let body = serde_json::json!({"result": body});
+                let date = Says::date(says.ahead_s, "+%a, %d %b %Y %H:%M:%S GMT");
                 write!(
                     stream.get_mut(),
-                    "HTTP/1.0 200 OK\r\nDate: {date}\r\n\r\n{body}"
+                    "HTTP/1.0 {status}\r\nDate: {date}\r\n\r\n{body}"
                 )
                 .unwrap();
             }

@@ -125,6 +125,40 @@ fn rpc_that_does_not_answer_is_told() {
 }
 
 #[test]
+fn node_that_catches_up_or_stands_still_is_told() {
+    let (home, address) = with_kms();
+    home.must("tmkms state import -c kms/tmkms.toml --height 100");
+    let old = Says {
+        height: 50,
+        block_age_s: 90,
+        ..Says::validator(&address)
+    };
+    ask(&home, old.clone())
+        .has("node.stands_still", "warning", "/net_info of its RPC")
+        .has("state.ahead_of_node", "broken", "docs/guide.md");
+    let syncing = Says {
+        catching_up: true,
+        ..old
+    };
+    ask(&home, syncing)
+        .has("node.catching_up", "warning", "look again")
+        .has("state.ahead_of_syncing_node", "warning", "has caught up")
+        .lacks("node.stands_still");
+}
+
+#[test]
+fn key_or_validators_that_cannot_be_seen_are_told() {
+    let (home, address) = with_kms();
+    let silent = Says {
+        broken: "/validators",
+        ..Says::validator(&address)
+    };
+    ask(&home, silent).has("node.set_unseen", "warning", "another node with --rpc");
+    home.must("rm kms/secrets/priv_validator_key.json");
+    ask(&home, Says::validator(&address)).has("node.key_unseen", "warning", "about the key");
+}
+
+#[test]
 fn mark_is_compared_with_the_nodes_height() {
     let (home, address) = with_kms();
     let at = |height| {

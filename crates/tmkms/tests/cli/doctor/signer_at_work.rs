@@ -22,7 +22,7 @@ fn prevote_at(height: i64) -> privval::Canonical {
 }
 
 /// Looks again until a finding is there: a signer takes its time to see what is wrong.
-fn wait_for(home: &Home, id: &str) -> Diagnosis {
+pub(super) fn wait_for(home: &Home, id: &str) -> Diagnosis {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let found = Diagnosis::of(home, &[]);
