@@ -111,3 +111,18 @@ fn directory_that_cannot_be_made_is_told_in_the_words_of_the_system() {
     assert_eq!(action, "use the directory");
     assert_ne!(source.kind(), ErrorKind::NotFound, "{source}");
 }
+
+#[test]
+fn file_in_the_place_of_the_directory_is_told_as_what_it_is() {
+    let place = Place::new();
+    let directory = place.state.with_file_name("run");
+    std::fs::write(&directory, "").unwrap();
+    let error = Memory::open(&directory, &place.chain, &[7; 32], &place.state).unwrap_err();
+    let MemoryError::Io { source, .. } = error else {
+        panic!("{error}");
+    };
+    assert_eq!(
+        source.to_string(),
+        "it is not a directory of this user that others cannot write to"
+    );
+}

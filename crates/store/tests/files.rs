@@ -514,3 +514,21 @@ fn documents_with_impossible_values_say_which() {
         assert!(error.contains(expected), "{text}: {error}");
     }
 }
+
+#[test]
+fn a_watcher_is_told_both_names_and_how_long_the_disk_took() {
+    let home = Home::new();
+    let (mut store, ..) = home.open().unwrap();
+    store.commit(&precommit(5, 1)).unwrap();
+    assert!(!store.synced_in().is_zero());
+    let places = store.places();
+    assert_eq!(places.len(), 2);
+    assert!(places.iter().all(|place| place.check().is_ok()));
+    for path in [ring_path(&home.state), home.state.clone()] {
+        let away = path.with_extension("away");
+        fs::rename(&path, &away).unwrap();
+        let gone = places.iter().filter(|place| place.check().is_err());
+        assert_eq!(gone.count(), 1, "{}", path.display());
+        fs::rename(&away, &path).unwrap();
+    }
+}
