@@ -12,7 +12,7 @@ use crate::support::{
     Asker, CHAIN, Home, PATIENCE, Rig, address, exchange, get, get_when, left_out_without,
     precommit, prevote, proposal,
 };
-use crate::tunnelled::Machine;
+use crate::tunnelled::{Machine, Measured};
 
 /// The value of a sample, by the whole text before it.
 pub(crate) fn value(metrics: &str, sample: &str) -> f64 {
@@ -72,17 +72,13 @@ fn documented() -> BTreeMap<String, (String, Vec<String>)> {
 
 #[test]
 fn every_metric_is_documented_with_its_type_and_labels_and_no_other_is() {
-    let machine = Machine::new();
-    let node = Listener::tcp().unwrap();
-    let _gateway = machine.gateway(&node.tcp_addr().unwrap().to_string());
-    let Machine {
-        mut home,
-        tunnel: _tunnel,
-    } = machine;
-    home.add_metrics();
-    let tmkms = home.start();
+    let Measured {
+        far_end: _far_end,
+        home: _home,
+        tmkms,
+        mut asker,
+    } = Measured::new();
     let at = tmkms.metrics();
-    let mut asker = Asker::new(node.accept(PATIENCE).unwrap());
     asker.sign(&prevote(1, "a"));
     let signed = "tmkms_last_signed_timestamp_seconds{";
     let metrics = get_when(at, "/metrics", |got| got.body.contains(signed)).body;
@@ -206,17 +202,13 @@ fn reconnects_are_counted_and_so_is_what_was_wrong() {
 
 #[test]
 fn tunnel_is_measured_and_in_the_status() {
-    let machine = Machine::new();
-    let node = Listener::tcp().unwrap();
-    let _gateway = machine.gateway(&node.tcp_addr().unwrap().to_string());
-    let Machine {
-        mut home,
-        tunnel: _tunnel,
-    } = machine;
-    home.add_metrics();
-    let tmkms = home.start();
+    let Measured {
+        far_end: _far_end,
+        home,
+        tmkms,
+        mut asker,
+    } = Measured::new();
     let at = tmkms.metrics();
-    let mut asker = Asker::new(node.accept(PATIENCE).unwrap());
     for height in 1..=20 {
         asker.sign(&precommit(height, "a"));
     }

@@ -5,12 +5,11 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use testnode::Listener;
 
 use crate::support::{
     Asker, Browser, CHAIN, PATIENCE, get, get_when, left_out_without, precommit, prevote, proposal,
 };
-use crate::tunnelled::Machine;
+use crate::tunnelled::Measured;
 
 /// Every text on the page with less contrast to what is behind it than WCAG 2.2 asks for (AA).
 const PALE: &str = r#"
@@ -110,17 +109,13 @@ fn page_is_legible_in_light_and_dark_wide_and_narrow_and_follows_the_signer() {
     if left_out_without(&["chromedriver", "chromium"]) {
         return;
     }
-    let machine = Machine::new();
-    let node = Listener::tcp().unwrap();
-    let _gateway = machine.gateway(&node.tcp_addr().unwrap().to_string());
-    let Machine {
-        mut home,
-        tunnel: _tunnel,
-    } = machine;
-    home.add_metrics();
-    let tmkms = home.start();
+    let Measured {
+        far_end: _far_end,
+        home: _home,
+        tmkms,
+        mut asker,
+    } = Measured::new();
     let at = tmkms.metrics();
-    let mut asker = Asker::new(node.accept(PATIENCE).unwrap());
     sign_much(&mut asker);
     get_when(at, "/", |got| {
         got.body.contains("131/0/2") && got.body.contains("Refusals")
@@ -160,17 +155,13 @@ fn page_is_legible_in_light_and_dark_wide_and_narrow_and_follows_the_signer() {
 
 #[test]
 fn numbers_are_there_without_a_script() {
-    let machine = Machine::new();
-    let node = Listener::tcp().unwrap();
-    let _gateway = machine.gateway(&node.tcp_addr().unwrap().to_string());
-    let Machine {
-        mut home,
-        tunnel: _tunnel,
-    } = machine;
-    home.add_metrics();
-    let tmkms = home.start();
+    let Measured {
+        far_end: _far_end,
+        home: _home,
+        tmkms,
+        mut asker,
+    } = Measured::new();
     let at = tmkms.metrics();
-    let mut asker = Asker::new(node.accept(PATIENCE).unwrap());
     sign_much(&mut asker);
     let got = get_when(at, "/", |got| got.body.contains("Refusals"));
     let (page, _) = got.body.split_once("<script>").unwrap();

@@ -10,10 +10,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
-use testnode::Listener;
 
 use crate::support::{Asker, PATIENCE, get, left_out_without, precommit, prevote, proposal};
-use crate::tunnelled::Machine;
+use crate::tunnelled::Measured;
 
 fn deploy(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -206,16 +205,12 @@ fn prometheus_measures_a_signer_draws_every_panel_and_raises_the_alarm() {
     if left_out_without(&["prometheus"]) {
         return;
     }
-    let machine = Machine::new();
-    let node = Listener::tcp().unwrap();
-    let _gateway = machine.gateway(&node.tcp_addr().unwrap().to_string());
-    let Machine {
-        mut home,
-        tunnel: _tunnel,
-    } = machine;
-    home.add_metrics();
-    let tmkms = home.start();
-    let mut asker = Asker::new(node.accept(PATIENCE).unwrap());
+    let Measured {
+        far_end: (_tunnel, _gateway, node),
+        home,
+        tmkms,
+        mut asker,
+    } = Measured::new();
     let prometheus = Prometheus::start(tmkms.metrics());
     let mut height = 1;
     let mut sign_some = || {

@@ -9,7 +9,7 @@ use testnode::{Listener, ReservedPort};
 use tunnel::gateway::{Forward, Gateway};
 use tunnel::{Conf, Options, PrivateKey, Tunnel};
 
-use crate::support::{Asker, CHAIN, Home, PATIENCE, precommit, prevote, proposal};
+use crate::support::{Asker, CHAIN, Home, PATIENCE, Tmkms, precommit, prevote, proposal};
 
 const NODE: &str = "tcp://10.200.0.1:26659";
 
@@ -58,6 +58,32 @@ impl Machine {
             allowed: vec!["10.200.0.2/32".parse().unwrap()],
         };
         Gateway::start(&self.tunnel, vec![forward]).unwrap()
+    }
+}
+
+/// A signer that is measured on any free port and connected to its node through tunnel and gateway.
+pub(crate) struct Measured {
+    pub(crate) asker: Asker,
+    pub(crate) tmkms: Tmkms,
+    pub(crate) home: Home,
+    /// Ends last.
+    pub(crate) far_end: (Tunnel, Gateway, Listener),
+}
+
+impl Measured {
+    pub(crate) fn new() -> Self {
+        let machine = Machine::new();
+        let node = Listener::tcp().unwrap();
+        let gateway = machine.gateway(&node.tcp_addr().unwrap().to_string());
+        let Machine { mut home, tunnel } = machine;
+        home.add_metrics();
+        let tmkms = home.start();
+        Self {
+            asker: Asker::new(node.accept(PATIENCE).unwrap()),
+            tmkms,
+            home,
+            far_end: (tunnel, gateway, node),
+        }
     }
 }
 
