@@ -271,16 +271,15 @@ pub fn play(stage: &Stage, approach: &Approach, manner: Manner) -> Outcome<Strin
 /// the node runs, which its supervisor starts again and again, or where that is found, after it has
 /// ended.
 fn diagnosed(stage: &Stage, scene: &mut Scene, approach: &Approach) -> Outcome<String> {
-    let wants_node = approach.has_node && !approach.findings.contains(&NO_NODE);
+    let has_ended = approach.findings.contains(&NO_NODE);
     let mut missed = String::new();
     for _ in 0..LOOKS {
-        if wants_node && !scene.sekai.is_running() {
-            scene.start(Part::Node)?;
-        }
-        if approach.findings.contains(&NO_NODE) {
+        if has_ended {
             until("the node ends", Slack::now().grown(PATIENCE), || {
                 (!scene.sekai.is_running()).then_some(())
             })?;
+        } else if approach.has_node && !scene.sekai.is_running() {
+            scene.start(Part::Node)?;
         }
         let said = doctor(stage, scene)?;
         let missing = |id: &&&str| !said.contains(&format!("\"id\":\"{id}\""));
