@@ -1,6 +1,7 @@
 //! The images that others publish, made here under the names that the kit uses, since nothing is
 //! pulled: Debian from its packages, `alpine` as one static busybox, and in place of the compilers
-//! Debian again, because binaries that are built already are put into the images.
+//! Debian again, because binaries that are built already are put into the images; `compilers` has those
+//! that compile.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -72,8 +73,8 @@ fn variable(name: &str) -> Outcome<PathBuf> {
         .ok_or_else(|| format!("{name} is not set: start this with `cargo xtask e2e docker`"))
 }
 
-/// `#NAME=VALUE`.
-fn default(settings: &str, name: &str) -> Outcome<String> {
+/// The value of `#NAME=VALUE`.
+pub(crate) fn default(settings: &str, name: &str) -> Outcome<String> {
     let found = settings.lines().find_map(|line| {
         line.strip_prefix('#')?
             .strip_prefix(name)?

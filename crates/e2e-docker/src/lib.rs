@@ -11,6 +11,7 @@
 #![allow(clippy::print_stdout, reason = "a program for people")]
 
 pub mod chain;
+pub mod compilers;
 pub mod daemon;
 pub mod document;
 pub mod guide;

@@ -95,7 +95,15 @@ impl<'a> Shell<'a> {
     /// # Errors
     /// What it says, when it fails or takes too long.
     pub fn run(&self, line: &str) -> Outcome<String> {
-        let (status, said) = self.run_to_end(line)?;
+        self.run_within(line, PATIENCE)
+    }
+
+    /// The same, with time of its own.
+    ///
+    /// # Errors
+    /// What it says, when it fails or takes too long.
+    pub fn run_within(&self, line: &str, patience: Duration) -> Outcome<String> {
+        let (status, said) = self.run_to_end(line, patience)?;
         if status == 0 {
             Ok(said)
         } else {
@@ -108,7 +116,7 @@ impl<'a> Shell<'a> {
     /// # Errors
     /// When it does not fail.
     pub fn fails(&self, line: &str) -> Outcome<String> {
-        match self.run_to_end(line)? {
+        match self.run_to_end(line, PATIENCE)? {
             (0, said) => Err(format!("`{line}` did not fail\n{said}")),
             (_, said) => Ok(said),
         }
@@ -136,8 +144,8 @@ impl<'a> Shell<'a> {
         Ok(())
     }
 
-    fn run_to_end(&self, line: &str) -> Outcome<(i32, String)> {
-        let mut command = self.command(line, PATIENCE);
+    fn run_to_end(&self, line: &str, patience: Duration) -> Outcome<(i32, String)> {
+        let mut command = self.command(line, patience);
         let output = command.output().map_err(doing("run bash"))?;
         let said = [output.stdout, output.stderr].concat();
         let said = String::from_utf8_lossy(&said).into_owned();

@@ -8,6 +8,7 @@ mod pair;
 mod production;
 mod rotation;
 mod setup;
+mod source;
 mod variants;
 
 use std::path::PathBuf;
@@ -66,6 +67,11 @@ pub const SCENES: &[Scene] = &[
         name: "mistakes",
         about: "what people get wrong, and what is in the way on their machines",
         play: mistakes::play,
+    },
+    Scene {
+        name: "source",
+        about: "the images are compiled in their containers, then deploy/setup dev goes on from them",
+        play: source::play,
     },
 ];
 
