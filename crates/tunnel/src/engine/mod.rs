@@ -27,6 +27,7 @@ mod receiving;
 mod routes;
 mod sending;
 mod status;
+mod strays;
 #[cfg(test)]
 mod tests;
 mod time;
@@ -53,6 +54,7 @@ use self::packet::IpPacket;
 use self::peer::{Due, PeerState as Peer};
 use self::routes::Routes;
 use self::sending::{initiate, keepalive, probe, send_packet};
+use self::strays::Strays;
 use crate::key::PublicKey;
 use crate::spec::Spec;
 
@@ -70,6 +72,7 @@ pub(crate) struct Engine {
     routes: Routes,
     peers: Vec<Peer>,
     gate: Gate,
+    strays: Strays,
     notices: Notices,
     clocks: Option<Now>,
     jitter: Jitter,
@@ -97,6 +100,7 @@ impl Engine {
             peers: peers.collect(),
             private_key,
             gate,
+            strays: Strays::default(),
             notices: Notices::default(),
             clocks: None,
             jitter: Jitter::new(seed),
@@ -147,6 +151,7 @@ impl Engine {
 
     /// Does what is due. Returns when it wants to be called again at the latest.
     pub(crate) fn tick(&mut self, now: Now, out: &mut impl Output) -> Instant {
+        self.strays.begin(now.instant);
         self.watch_clock(now, out);
         let indices = (0..self.peers.len()).map(PeerIndex);
         indices.for_each(|index| self.serve(now, index, out));

@@ -199,6 +199,11 @@ impl PeerState {
         }
     }
 
+    /// Whether nothing is known of where it is.
+    pub(super) fn is_unheard(&self) -> bool {
+        self.endpoint.is_none() && self.last_handshake.is_none()
+    }
+
     /// A packet wants to go.
     pub(super) fn wants(&mut self, now: Now) {
         self.wanted = Some(now.instant);

@@ -182,6 +182,7 @@ impl Engine {
     ) -> bool {
         let receiver = packet.header.receiver_idx.get();
         let Some((index, peer)) = self.find(|peer| peer.noise.has_session(receiver)) else {
+            self.stray(now, from, out);
             return false;
         };
         let Ok((plain, confirmed)) = peer.noise.open(now.instant, packet) else {
@@ -204,6 +205,20 @@ impl Engine {
         }
         self.serve(now, index, out);
         true
+    }
+
+    /// Content of a session that is not ours, perhaps of one before our start: whoever has not been
+    /// heard since is asked, at that place, for another.
+    fn stray(&mut self, now: Now, from: SocketAddr, out: &mut impl Output) {
+        if !self.strays.is_hint(now.instant, from) {
+            return;
+        }
+        for peer in self.peers.iter_mut().filter(|peer| peer.is_unheard()) {
+            if let Some(initiation) = peer.noise.initiate() {
+                out.datagram(from, &initiation);
+                peer.sent(now, initiation.len());
+            }
+        }
     }
 
     /// Tells people when a peer that was up is somewhere else.

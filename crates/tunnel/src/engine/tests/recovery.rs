@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::world::{World, address, numbers, pair, segment, spec};
-use crate::engine::{Engine, PeerIndex, Unreachable};
+use super::world::{Said, World, address, numbers, pair, segment, spec};
+use crate::engine::{Engine, PeerIndex, PeerState, Unreachable};
 use crate::spec::{Endpoint, Host};
 
 const MS: Duration = Duration::from_millis(1);
@@ -65,6 +65,64 @@ fn a_restarted_gateway_is_noticed_within_a_second_and_a_half() {
     world.nodes[0].engine = Engine::new(&spec(0, &[(1, false)]), 99);
     let time = until_answered(&mut world);
     assert!(time < 1500 * MS, "{time:?}");
+}
+
+/// A gateway that was started anew while its signer trusts their session, some seconds ago.
+fn restarted(ago: Duration) -> World {
+    let mut world = pair();
+    talk(&mut world, 10 * S);
+    // until the signer owes no keepalive either
+    world.run(11 * S);
+    world.nodes[0].engine = Engine::new(&spec(0, &[(1, false), (2, false)]), 99);
+    world.nodes[0].said = Said::default();
+    world.run(ago);
+    world
+}
+
+#[test]
+fn a_restarted_gateway_begins_a_session_where_it_hears_of_an_old_one() {
+    let mut world = restarted(29 * S);
+    // one packet, and nothing that a signer would do for the lack of an answer
+    world.send(1, &segment(1, 0, 7, 100));
+    world.run(40 * MS);
+    let peer = &world.nodes[0].engine.status(world.now()).peers[0];
+    assert_eq!(peer.state, PeerState::Up);
+    assert_eq!(peer.endpoint, Some(address(1)));
+    world.send(1, &segment(1, 0, 8, 100));
+    world.run(10 * MS);
+    assert_eq!(numbers(&world, 0), [8]);
+}
+
+#[test]
+fn a_gateway_that_has_been_up_for_half_a_minute_is_silent_to_strays() {
+    let mut world = restarted(30 * S);
+    world.send(1, &segment(1, 0, 7, 100));
+    world.run(40 * MS);
+    assert_eq!(world.nodes[0].said.sent, 0);
+}
+
+#[test]
+fn a_flood_of_strays_gets_two_initiations_a_second_for_each_unknown_peer() {
+    let mut world = restarted(S);
+    let stray = [&[4, 0, 0, 0][..], &[7; 44]].concat();
+    for number in 0..5000_u16 {
+        let from = SocketAddr::from(([203, 0, 113, (number % 250) as u8], 1000 + number));
+        world.inject(0, from, &stray);
+        world.run(MS);
+    }
+    assert_eq!(world.nodes[0].said.initiations, 5 * 2 * 2);
+    // and does not keep the signer out
+    assert!(until_answered(&mut world) < 1500 * MS);
+}
+
+#[test]
+fn a_peer_that_was_heard_is_not_looked_for_again() {
+    let mut world = pair();
+    talk(&mut world, 5 * S);
+    let before = world.nodes[0].said.sent;
+    let stray = [&[4, 0, 0, 0][..], &[7; 44]].concat();
+    world.inject(0, address(2), &stray);
+    assert_eq!(world.nodes[0].said.sent, before);
 }
 
 #[test]
