@@ -5,6 +5,7 @@ mod hook;
 mod load;
 mod mark;
 mod memory;
+mod state;
 
 pub use self::chain::{Chain, Signed, SigningError};
 pub use self::load::{LoadError, Signer, check, extend, load, read_softsign_key};
