@@ -2,13 +2,13 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Condvar};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
 
 use crate::driver::{Answer, Core, Shared};
-use crate::netstack::{ConnectionId, Knock, Progress};
+use crate::netstack::{Bell, ConnectionId, Knock, Progress};
 use crate::stream::{TunnelStream, ended};
 
 /// Attempts of addresses that may not connect.
@@ -24,7 +24,7 @@ pub struct Strangers {
 pub struct TunnelListener {
     shared: Arc<Shared>,
     port: u16,
-    bell: Arc<Condvar>,
+    bell: Arc<Bell>,
 }
 
 impl TunnelListener {

@@ -2,12 +2,12 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar};
 use std::time::{Duration, Instant};
 
 use crate::driver::{Answer, Core, Shared};
-use crate::netstack::{ConnectionId, End, Progress, SILENCE_LIMIT};
+use crate::netstack::{Bell, ConnectionId, End, Progress, SILENCE_LIMIT};
 
 /// A connection inside the tunnel. Its clones are the same connection; when the last one is
 /// dropped, what was written is still delivered.
@@ -20,7 +20,7 @@ pub struct TunnelStream(Arc<Held>);
 struct Held {
     shared: Arc<Shared>,
     id: ConnectionId,
-    bell: Arc<Condvar>,
+    bell: Arc<Bell>,
     local: SocketAddr,
     peer: SocketAddr,
     /// Nanoseconds, 0 for none.
@@ -69,7 +69,7 @@ impl TunnelStream {
     ) -> io::Result<Option<R>> {
         let bell = &self.0.bell;
         Ok(self.0.shared.wait(deadline, |core, _| {
-            ask(core).map_or_else(|| Answer::Wait(Arc::clone(bell)), Answer::Is)
+            ask(core).map_or_else(|| Answer::Watch(Arc::clone(bell)), Answer::Is)
         })?)
     }
 
@@ -145,11 +145,14 @@ impl TunnelStream {
         }
         let held = &self.0;
         let deadline = deadline(&held.read_timeout);
-        let read = self.wait(deadline, |core| {
+        let read = held.shared.wait(deadline, |core, _| {
             if held.reading_shut.load(Ordering::Acquire) {
-                return Some(Ok(0));
+                return Answer::Is(Ok(0));
             }
-            core.stack.read(held.id, into).transpose()
+            match core.stack.read(held.id, into).transpose() {
+                Some(result) => Answer::Came(result),
+                None => Answer::Watch(Arc::clone(&held.bell)),
+            }
         })?;
         finished(read, held.peer)
     }

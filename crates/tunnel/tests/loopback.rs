@@ -184,8 +184,65 @@ fn a_read_ends_after_its_timeout_and_when_another_thread_shuts_it() {
     std::thread::scope(|scope| {
         let reading = scope.spawn(|| (&accepted).read(&mut [0; 8]).unwrap());
         std::thread::sleep(Duration::from_millis(50));
+        let shut = Instant::now();
         accepted.shutdown(Shutdown::Read).unwrap();
         assert_eq!(reading.join().unwrap(), 0);
+        // the tunnel looks at everything once a second anyway
+        assert!(shut.elapsed() < Duration::from_millis(500));
+    });
+}
+
+#[test]
+fn the_tunnel_lives_on_while_the_call_that_drove_it_is_away() {
+    let (one, two) = pair();
+    let (accepted, dialled) = connected(&one, &two);
+    std::thread::scope(|scope| {
+        let reading = scope.spawn(|| (&accepted).read(&mut [0; 8]).unwrap());
+        std::thread::sleep(Duration::from_millis(50));
+        (&dialled).write_all(b"sign").unwrap();
+        assert_eq!(reading.join().unwrap(), 4);
+    });
+    // nobody reads any more; each end probes the other once a second
+    let away = Instant::now();
+    while away.elapsed() < Duration::from_secs(3) {
+        std::thread::sleep(Duration::from_millis(50));
+        let silent = dialled.silent_for().unwrap();
+        assert!(silent < Duration::from_millis(1500), "{silent:?}");
+    }
+    echo_once(&accepted, &dialled, b"back");
+    echo_once(&dialled, &accepted, b"again");
+}
+
+#[test]
+fn two_readers_of_one_tunnel_both_hear() {
+    let (one, two) = pair();
+    let listener = one.listen(26660, Vec::new()).unwrap();
+    let ends: Vec<_> = (0..2)
+        .map(|_| {
+            let to = SocketAddr::new(inside(1).ip(), 26660);
+            let dialled = two.connect(to, Duration::from_secs(4)).unwrap();
+            (listener.accept().unwrap(), dialled)
+        })
+        .collect();
+    std::thread::scope(|scope| {
+        for (mut accepted, mut dialled) in ends.clone() {
+            scope.spawn(move || {
+                for number in 0..500_u32 {
+                    let mut bytes = [0; 4];
+                    accepted.read_exact(&mut bytes).unwrap();
+                    assert_eq!(bytes, number.to_be_bytes());
+                    accepted.write_all(&bytes).unwrap();
+                }
+            });
+            scope.spawn(move || {
+                for number in 0..500_u32 {
+                    let mut bytes = number.to_be_bytes();
+                    dialled.write_all(&bytes).unwrap();
+                    dialled.read_exact(&mut bytes).unwrap();
+                    assert_eq!(bytes, number.to_be_bytes());
+                }
+            });
+        }
     });
 }
 

@@ -2,13 +2,14 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Condvar};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::udp::{Failure, Sockets};
+use super::watch::Watch;
 use crate::engine::{Engine, Event, Now, Output, PeerIndex, Status};
-use crate::netstack::{Netstack, Wire};
+use crate::netstack::{Bell, Netstack, Wire};
 
 /// The least pause between two rounds that nobody asked for. smoltcp says "at once" about some
 /// things that only the other end can change.
@@ -16,6 +17,12 @@ const SHORTEST_SLEEP: Duration = Duration::from_millis(1);
 
 /// Events kept until the thread logs them; more are dropped.
 const MAX_EVENTS: usize = 256;
+
+/// Datagrams that are read in one go before others may have the lock.
+const BATCH: usize = 16;
+
+/// The longest datagram of UDP.
+const MAX_DATAGRAM: usize = 65_535;
 
 /// A name to look up.
 pub(crate) struct Question {
@@ -29,9 +36,11 @@ pub(crate) struct Core {
     engine: Engine,
     pub(crate) stack: Netstack,
     out: Outbox,
-    /// When the thread will wake by itself.
-    sleeping_until: Option<Instant>,
+    /// Who waits at the sockets.
+    pub(super) watch: Watch,
     deadline: Instant,
+    /// Room for a datagram.
+    buffer: Vec<u8>,
     stopped: bool,
 }
 
@@ -56,14 +65,35 @@ impl Core {
                 questions: Vec::new(),
                 events: Vec::new(),
             },
-            sleeping_until: None,
+            watch: Watch::new(),
             deadline: Instant::now(),
+            buffer: vec![0; MAX_DATAGRAM],
             stopped: false,
         }
     }
 
-    /// A datagram from the network.
-    pub(super) fn datagram(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
+    /// Takes the datagrams that have come, or some of them.
+    pub(super) fn receive(&mut self, socket: &UdpSocket) {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        for _ in 0..BATCH {
+            match socket.recv_from(&mut buffer) {
+                Ok((len, from)) => {
+                    let datagram = buffer.get(..len).unwrap_or_default();
+                    self.datagram(Instant::now(), from, datagram);
+                }
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                // What an earlier datagram of ours met.
+                Err(_) => {
+                    let failures = self.out.sockets.failures();
+                    self.failures(Instant::now(), failures);
+                }
+            }
+        }
+        self.buffer = buffer;
+    }
+
+    fn datagram(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
         self.engine
             .receive(moment(now), from, datagram, &mut self.out);
         while let Some(packet) = self.out.packets.pop_front() {
@@ -72,7 +102,7 @@ impl Core {
     }
 
     /// What the network said about datagrams of ours.
-    pub(super) fn failures(&mut self, now: Instant, failures: Vec<Failure>) {
+    fn failures(&mut self, now: Instant, failures: Vec<Failure>) {
         for Failure { to, why } in failures {
             self.engine.unreachable(moment(now), to, why, &mut self.out);
         }
@@ -89,9 +119,8 @@ impl Core {
             .resolved(moment(now), peer, addresses, &mut self.out);
     }
 
-    /// Does what is due and sends what is ready. Returns whether the thread sleeps longer than it
-    /// may now.
-    pub(super) fn turn(&mut self, now: Instant) -> bool {
+    /// Does what is due and sends what is ready.
+    pub(super) fn turn(&mut self, now: Instant) {
         let mut wire = Path {
             engine: &mut self.engine,
             out: &mut self.out,
@@ -104,19 +133,11 @@ impl Core {
         let stack_at = self.stack.poll_at(now);
         let deadline = stack_at.map_or(engine_at, |at| at.min(engine_at));
         self.deadline = deadline.max(now + SHORTEST_SLEEP);
-        let work = !self.out.questions.is_empty() || !self.out.events.is_empty();
-        self.sleeping_until
-            .is_some_and(|until| self.deadline < until || work)
     }
 
-    /// Tells how long the thread may sleep, and that it does.
-    pub(super) fn sleep(&mut self) -> Instant {
-        self.sleeping_until = Some(self.deadline);
+    /// When there is something to do even if nothing comes, as of the last turn.
+    pub(super) fn deadline(&self) -> Instant {
         self.deadline
-    }
-
-    pub(super) fn woken(&mut self) {
-        self.sleeping_until = None;
     }
 
     /// Resets all connections and lets the peers know.
@@ -130,23 +151,26 @@ impl Core {
         self.stopped
     }
 
-    pub(super) fn take_rung(&mut self) -> Vec<Arc<Condvar>> {
+    pub(super) fn take_rung(&mut self) -> Vec<Arc<Bell>> {
         self.stack.take_rung()
     }
 
-    /// Stops without sending anything; who is to be told.
-    pub(super) fn ring_all(&mut self) -> Vec<Arc<Condvar>> {
+    /// Stops without sending anything.
+    pub(super) fn give_up(&mut self) {
         self.stopped = true;
         self.stack.abort_all();
-        self.stack.take_rung()
     }
 
-    pub(super) fn take_events(&mut self) -> Vec<Event> {
-        std::mem::take(&mut self.out.events)
+    /// Whether there is something for the thread.
+    pub(super) fn has_news(&self) -> bool {
+        !self.out.questions.is_empty() || !self.out.events.is_empty()
     }
 
-    pub(super) fn take_questions(&mut self) -> Vec<Question> {
-        std::mem::take(&mut self.out.questions)
+    pub(super) fn take_news(&mut self) -> (Vec<Event>, Vec<Question>) {
+        let Outbox {
+            events, questions, ..
+        } = &mut self.out;
+        (std::mem::take(events), std::mem::take(questions))
     }
 
     pub(super) fn sockets(&self) -> Arc<Sockets> {

@@ -1,44 +1,43 @@
-//! What drives a tunnel: one thread that waits for datagrams and timers, and one lock around
-//! everything that they change.
+//! What drives a tunnel: one lock around everything that datagrams, timers and calls change, and
+//! somebody who waits for datagrams and timers.
 //!
 //! A call of this process (write, connect, …) does its part itself under the lock, down to the
-//! UDP socket, so that a request costs no hop between threads on its way out. The thread is woken
-//! only when its next deadline has come nearer.
+//! UDP socket, so that a request costs no hop between threads on its way out. A call that waits
+//! for bytes also waits for datagrams itself ([`watch`]), so that it costs none on its way in.
 
 mod core;
 mod log;
 mod resolve;
+mod thread;
 mod udp;
+mod watch;
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
+use rustix::event::{EventfdFlags, eventfd};
 
 pub(crate) use self::core::Core;
-use self::log::Log;
+pub(crate) use self::thread::spawn;
 pub(crate) use self::udp::Sockets;
-
-/// Datagrams that are read in one go before others may have the lock.
-const BATCH: usize = 16;
-
-/// The longest datagram of UDP.
-const MAX_DATAGRAM: usize = 65_535;
-
-/// A pause after which everything is looked at again, whatever the deadlines say. It bounds what
-/// a jump of the clocks can do (sleep, migration).
-const LONGEST_SLEEP: Duration = Duration::from_secs(1);
+use self::watch::{AWAY, Keeper, Timer, sleep};
+use crate::netstack::Bell;
 
 /// The tunnel, as its thread and its callers share it.
 pub(crate) struct Shared {
     core: Mutex<Core>,
+    sockets: Arc<Sockets>,
+    /// Ends the sleep of whoever has the watch.
     wake: OwnedFd,
+    /// Ends it when something is due. It is set under the lock.
+    alarm: Timer,
+    /// Calls the thread. It is set and stopped under the lock.
+    relief: Timer,
 }
 
-/// The tunnel was stopped, or its thread has panicked.
+/// The tunnel was stopped, or somebody has panicked in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stopped;
 
@@ -51,11 +50,28 @@ impl From<Stopped> for io::Error {
     }
 }
 
+/// What a question to the tunnel gave.
+pub(crate) enum Answer<R> {
+    /// This. What follows from the question is done at once.
+    Is(R),
+    /// Bytes that have come. Their acknowledgement may wait for the caller's answer, for [`AWAY`]
+    /// at most.
+    Came(R),
+    /// Nothing before this bell rings.
+    Wait(Arc<Bell>),
+    /// The same, and the caller would watch meanwhile.
+    Watch(Arc<Bell>),
+}
+
 impl Shared {
     pub(crate) fn new(core: Core) -> io::Result<Arc<Self>> {
-        let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
-        let core = Mutex::new(core);
-        Ok(Arc::new(Self { core, wake }))
+        Ok(Arc::new(Self {
+            sockets: core.sockets(),
+            core: Mutex::new(core),
+            wake: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
+            alarm: Timer::new()?,
+            relief: Timer::new()?,
+        }))
     }
 
     /// Changes something and does at once what follows from it.
@@ -79,29 +95,93 @@ impl Shared {
         let mut core = self.lock()?;
         loop {
             let now = Instant::now();
-            let bell = match ask(&mut core, now) {
+            let (bell, would_watch) = match ask(&mut core, now) {
                 Answer::Is(result) => {
                     self.settle(core);
                     return Ok(Some(result));
                 }
-                Answer::Wait(bell) => bell,
+                Answer::Came(result) => {
+                    self.leave(core);
+                    return Ok(Some(result));
+                }
+                Answer::Wait(bell) => (bell, false),
+                Answer::Watch(bell) => (bell, true),
             };
-            let left = deadline.map(|at| at.saturating_duration_since(now));
-            if left.is_some_and(|left| left.is_zero()) {
+            if deadline.is_some_and(|at| at <= now) {
                 self.settle(core);
                 return Ok(None);
             }
-            core = self.settle_and_keep(core)?;
-            core = match left {
-                Some(left) => {
-                    let woken = bell.wait_timeout(core, left);
-                    woken.unwrap_or_else(PoisonError::into_inner).0
-                }
-                None => bell.wait(core).unwrap_or_else(PoisonError::into_inner),
-            };
-            if core.is_stopped() || self.core.is_poisoned() {
-                return Err(Stopped);
+            // It may ring before anybody waits for it.
+            if !self.take_effect(&mut core, &bell) {
+                core = match would_watch {
+                    true => self.watch(core, &bell, deadline)?,
+                    false => self.rest(core, &bell, deadline)?,
+                };
             }
+        }
+    }
+
+    /// Waits at the sockets, or for the bell where somebody else is there.
+    fn watch<'a>(
+        &'a self,
+        mut core: MutexGuard<'a, Core>,
+        bell: &Arc<Bell>,
+        deadline: Option<Instant>,
+    ) -> Result<MutexGuard<'a, Core>, Stopped> {
+        if !self.begin_watch(&mut core, Keeper::Call(Arc::clone(bell))) {
+            if core.watch.ask(bell) {
+                self.wake();
+            }
+            return self.rest(core, bell, deadline);
+        }
+        drop(core);
+        self.look(deadline)
+    }
+
+    /// Waits for the bell.
+    fn rest<'a>(
+        &'a self,
+        mut core: MutexGuard<'a, Core>,
+        bell: &Bell,
+        deadline: Option<Instant>,
+    ) -> Result<MutexGuard<'a, Core>, Stopped> {
+        self.see_to_the_watch(&mut core);
+        bell.wait(core, deadline)
+            .filter(|core| !core.is_stopped())
+            .ok_or(Stopped)
+    }
+
+    /// Takes the watch. Returns whether nobody had it.
+    fn begin_watch(&self, core: &mut Core, keeper: Keeper) -> bool {
+        if !core.watch.begin(keeper) {
+            return false;
+        }
+        self.set_alarm(core);
+        match core.watch.keeper() {
+            Keeper::Call(_) if core.has_news() => self.relief.start(Duration::ZERO),
+            _ => self.relief.stop(),
+        }
+        true
+    }
+
+    /// The watch itself: sleeps, and takes what has come.
+    fn look(&self, deadline: Option<Instant>) -> Result<MutexGuard<'_, Core>, Stopped> {
+        let woken = sleep(&self.sockets, &self.wake, &self.alarm, deadline);
+        let mut core = self.lock()?;
+        core.watch.end();
+        if woken.by_alarm {
+            core.watch.alarmed();
+        }
+        woken.sockets.for_each(|socket| core.receive(socket));
+        Ok(core)
+    }
+
+    /// Makes the watch end when something is due.
+    fn set_alarm(&self, core: &mut Core) {
+        let deadline = core.deadline();
+        if core.watch.sets_alarm(deadline) {
+            self.alarm
+                .start(deadline.saturating_duration_since(Instant::now()));
         }
     }
 
@@ -115,35 +195,63 @@ impl Shared {
 
     /// Sends what a change made ready, gives the lock back, and wakes who waits for it.
     fn settle(&self, mut core: MutexGuard<'_, Core>) {
-        let nearer = core.turn(Instant::now());
-        let rung = core.take_rung();
+        core.turn(Instant::now());
+        self.part(core);
+    }
+
+    /// Gives the lock back with something left to do, if nobody watches; who comes next does it.
+    fn leave(&self, core: MutexGuard<'_, Core>) {
+        match core.watch.keeper() {
+            Keeper::Nobody => self.part(core),
+            Keeper::Thread | Keeper::Call(_) => self.settle(core),
+        }
+    }
+
+    fn part(&self, mut core: MutexGuard<'_, Core>) {
+        self.see_to_the_watch(&mut core);
+        let rung = self.take_rung(&mut core);
         drop(core);
-        for bell in rung {
-            bell.notify_all();
-        }
-        if nearer {
+        ring(&rung);
+    }
+
+    /// Sends what a question made ready, without letting go: nothing can be missed between asking
+    /// and waiting. Returns whether the bell has rung meanwhile.
+    fn take_effect(&self, core: &mut Core, bell: &Arc<Bell>) -> bool {
+        core.turn(Instant::now());
+        let rung = self.take_rung(core);
+        let is_rung = rung.iter().any(|other| Arc::ptr_eq(other, bell));
+        ring(&rung);
+        is_rung
+    }
+
+    /// The bells that are to be rung; a call that waits at the sockets does not hear its own.
+    fn take_rung(&self, core: &mut Core) -> Vec<Arc<Bell>> {
+        let rung = core.take_rung();
+        if core.watch.is_called(&rung) {
             self.wake();
+        }
+        rung
+    }
+
+    /// Lets the watch end in time, the thread stand in soon where nobody watches, and come where
+    /// there is something for it to tell.
+    fn see_to_the_watch(&self, core: &mut Core) {
+        self.set_alarm(core);
+        match core.watch.keeper() {
+            Keeper::Nobody if core.watch.is_timed() => {}
+            Keeper::Nobody => {
+                core.watch.timed();
+                self.relief.start(AWAY);
+            }
+            Keeper::Call(_) if core.has_news() => self.relief.start(Duration::ZERO),
+            Keeper::Thread if core.has_news() => self.wake(),
+            Keeper::Call(_) | Keeper::Thread => {}
         }
     }
 
-    /// The same, without letting go: nothing can be missed between asking and waiting.
-    fn settle_and_keep<'a>(
-        &self,
-        mut core: MutexGuard<'a, Core>,
-    ) -> Result<MutexGuard<'a, Core>, Stopped> {
-        let nearer = core.turn(Instant::now());
-        for bell in core.take_rung() {
-            bell.notify_all();
-        }
-        if nearer {
-            self.wake();
-        }
-        Ok(core)
-    }
-
-    /// Makes the thread look at its deadline again.
+    /// Makes whoever has the watch look up.
     fn wake(&self) {
-        // It fails only when the counter is full; then the thread is awake already.
+        // It fails only when the counter is full; then it is awake already.
         let _ = rustix::io::write(&self.wake, &1u64.to_ne_bytes());
     }
 
@@ -151,112 +259,22 @@ impl Shared {
     pub(crate) fn stop(&self) {
         if let Ok(mut core) = self.lock() {
             core.stop(Instant::now());
-            for bell in core.take_rung() {
-                bell.notify_all();
-            }
+            ring(&core.take_rung());
         }
+        self.relief.start(Duration::ZERO);
+        self.wake();
+    }
+
+    /// Ends everything without a word to the peers.
+    fn give_up(&self) {
+        let core = self.core.lock();
+        let mut core = core.unwrap_or_else(PoisonError::into_inner);
+        core.give_up();
+        ring(&core.take_rung());
         self.wake();
     }
 }
 
-/// What a question to the tunnel gave.
-pub(crate) enum Answer<R> {
-    /// This.
-    Is(R),
-    /// Nothing before this bell rings.
-    Wait(Arc<Condvar>),
-}
-
-/// Starts the thread. It ends after [`Shared::stop`].
-pub(crate) fn spawn(shared: Arc<Shared>, name: &str) -> io::Result<JoinHandle<()>> {
-    let sockets = shared.lock().map_err(io::Error::from)?.sockets();
-    let thread = std::thread::Builder::new().name(format!("tunnel {name}"));
-    thread.spawn(move || {
-        let guard = StopOnPanic(&shared);
-        run(&shared, &sockets);
-        std::mem::forget(guard);
-    })
-}
-
-/// A panic would leave everybody waiting for a thread that is no more.
-struct StopOnPanic<'a>(&'a Shared);
-
-impl Drop for StopOnPanic<'_> {
-    fn drop(&mut self) {
-        let core = self.0.core.lock();
-        let mut core = core.unwrap_or_else(PoisonError::into_inner);
-        tracing::error!("the tunnel's thread has panicked; its connections are lost");
-        for bell in core.ring_all() {
-            bell.notify_all();
-        }
-    }
-}
-
-fn run(shared: &Arc<Shared>, sockets: &Sockets) {
-    let mut buffer = vec![0; MAX_DATAGRAM];
-    let mut log = Log::default();
-    loop {
-        let Ok(deadline) = shared.lock().map(|mut core| core.sleep()) else {
-            return;
-        };
-        sleep(shared, sockets, deadline);
-        let Ok(mut core) = shared.lock() else {
-            return;
-        };
-        core.woken();
-        receive(&mut core, sockets, &mut buffer);
-        // The thread sleeps by the new deadline anyway.
-        let _ = core.turn(Instant::now());
-        let events = core.take_events();
-        let questions = core.take_questions();
-        let rung = core.take_rung();
-        drop(core);
-        for bell in rung {
-            bell.notify_all();
-        }
-        for event in events {
-            log.event(Instant::now(), &event);
-        }
-        for question in questions {
-            resolve::start(question, shared);
-        }
-    }
-}
-
-/// Until a datagram comes, somebody wakes us, or the deadline.
-fn sleep(shared: &Shared, sockets: &Sockets, deadline: Instant) {
-    let now = Instant::now();
-    let left = deadline.saturating_duration_since(now).min(LONGEST_SLEEP);
-    let timeout = Timespec {
-        tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
-        tv_nsec: i64::from(left.subsec_nanos()),
-    };
-    let mut fds: Vec<PollFd<'_>> = sockets
-        .all()
-        .map(|socket| PollFd::from_borrowed_fd(socket.as_fd(), PollFlags::IN))
-        .collect();
-    fds.push(PollFd::new(&shared.wake, PollFlags::IN));
-    // Interrupted by a signal is as good as woken.
-    let _ = poll(&mut fds, Some(&timeout));
-    let woken = fds.last().is_some_and(|fd| !fd.revents().is_empty());
-    if woken {
-        let _ = rustix::io::read(&shared.wake, &mut [0; 8]);
-    }
-}
-
-fn receive(core: &mut Core, sockets: &Sockets, buffer: &mut [u8]) {
-    for socket in sockets.all() {
-        for _ in 0..BATCH {
-            match socket.recv_from(buffer) {
-                Ok((len, from)) => {
-                    let datagram = buffer.get(..len).unwrap_or_default();
-                    core.datagram(Instant::now(), from, datagram);
-                }
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                // What an earlier datagram of ours met.
-                Err(_) => core.failures(Instant::now(), sockets.failures()),
-            }
-        }
-    }
+fn ring(bells: &[Arc<Bell>]) {
+    bells.iter().for_each(|bell| bell.ring());
 }

@@ -1,12 +1,13 @@
 //! What this side asks of the stack: dial, listen, read, write, close.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Condvar};
+use std::sync::Arc;
 use std::time::Instant;
 
 use ipnet::IpNet;
 use smoltcp::socket::tcp::{RecvError, Socket};
 
+use super::bell::Bell;
 use super::connection::{Connection, ConnectionId, End, Origin, Progress, new_socket};
 use super::listener::{Knock, Listener};
 use super::segment::{Seen, see};
@@ -85,7 +86,7 @@ impl Netstack {
     }
 
     /// Rung when somebody knocks or a connection can be accepted.
-    pub(crate) fn listener_bell(&self, port: u16) -> Option<Arc<Condvar>> {
+    pub(crate) fn listener_bell(&self, port: u16) -> Option<Arc<Bell>> {
         let listener = self.listeners.get(&port)?;
         Some(Arc::clone(&listener.bell))
     }
@@ -144,7 +145,7 @@ impl Netstack {
     }
 
     /// Rung when something about the connection changed.
-    pub(crate) fn bell(&self, id: ConnectionId) -> Option<Arc<Condvar>> {
+    pub(crate) fn bell(&self, id: ConnectionId) -> Option<Arc<Bell>> {
         let connection = self.connections.get(&id)?;
         Some(Arc::clone(&connection.bell))
     }

@@ -1,12 +1,13 @@
 //! One TCP connection: smoltcp's socket, and why it ended.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Condvar};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use smoltcp::iface::SocketHandle;
 use smoltcp::socket::tcp::{Socket, SocketBuffer, State};
 
+use super::bell::Bell;
 use super::clock::Clock;
 
 /// Bytes in each direction of a connection: the longest message of privval (64 KiB and some) and
@@ -73,7 +74,7 @@ pub(super) struct Connection {
     /// Set when nobody here holds it any more: it is aborted then, unless it ends before.
     pub(super) abandoned: Option<Instant>,
     /// Rung when something changed.
-    pub(super) bell: Arc<Condvar>,
+    pub(super) bell: Arc<Bell>,
     last_state: State,
 }
 
@@ -93,7 +94,7 @@ impl Connection {
             end: None,
             heard: now,
             abandoned: None,
-            bell: Arc::new(Condvar::new()),
+            bell: Arc::default(),
             last_state: State::Closed,
         }
     }

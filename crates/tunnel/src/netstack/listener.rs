@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Condvar};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
 
+use super::bell::Bell;
 use super::connection::ConnectionId;
 
 /// SYNs kept for one port, one for each address. The one that was silent longest gives way.
@@ -40,7 +41,7 @@ pub(super) struct Listener {
     more_strangers: u64,
     /// Connections that stand and were not accepted yet.
     pub(super) ready: VecDeque<ConnectionId>,
-    pub(super) bell: Arc<Condvar>,
+    pub(super) bell: Arc<Bell>,
 }
 
 /// What is to be done with a SYN.
@@ -60,7 +61,7 @@ impl Listener {
             strangers: BTreeMap::new(),
             more_strangers: 0,
             ready: VecDeque::new(),
-            bell: Arc::new(Condvar::new()),
+            bell: Arc::default(),
         }
     }
 

@@ -9,6 +9,7 @@
 //! - A SYN to a held listener is answered only after [`Netstack::admit`].
 
 mod address;
+mod bell;
 mod calls;
 mod clock;
 mod connection;
@@ -21,7 +22,7 @@ mod segment;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::{Arc, Condvar};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
@@ -30,6 +31,7 @@ use smoltcp::socket::tcp::Socket;
 use smoltcp::wire::{HardwareAddress, IpCidr};
 
 pub use address::AddressError;
+pub(crate) use bell::Bell;
 use clock::Clock;
 use connection::{Connection, Origin, new_socket};
 pub(crate) use connection::{ConnectionId, End, Progress, SILENCE_LIMIT};
@@ -79,7 +81,7 @@ pub(crate) struct Netstack {
     listeners: BTreeMap<u16, Listener>,
     random: SplitMix,
     next_id: u64,
-    rung: Vec<Arc<Condvar>>,
+    rung: Vec<Arc<Bell>>,
 }
 
 impl Netstack {
@@ -172,7 +174,7 @@ impl Netstack {
     }
 
     /// Those who wait for something that has changed since the last call.
-    pub(crate) fn take_rung(&mut self) -> Vec<Arc<Condvar>> {
+    pub(crate) fn take_rung(&mut self) -> Vec<Arc<Bell>> {
         std::mem::take(&mut self.rung)
     }
 
