@@ -13,9 +13,9 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use common::{PORT, Relay, inside, pair, start};
+use common::{PORT, Relay, inside, pair, spec, start};
 use tunnel::gateway::{Forward, Gateway, State};
-use tunnel::{Tunnel, TunnelStream};
+use tunnel::{Options, Tunnel, TunnelStream};
 
 const LIMIT: Duration = Duration::from_secs(5);
 const DIAL: Duration = Duration::from_secs(4);
@@ -288,6 +288,30 @@ fn a_signer_that_was_killed_and_started_again_is_back_within_2_s() {
     println!("back after {:?}", begun.elapsed());
     assert!(begun.elapsed() < Duration::from_secs(2));
     assert_eq!(gateway.status()[0].sessions, 2);
+}
+
+#[test]
+fn a_gateway_that_was_restarted_connects_a_signer_that_dials_on() {
+    let node = Node::listening();
+    let one = start(1, None);
+    let port = one.port();
+    let first = gateway(&one, node.address());
+    let two = start(2, Some(SocketAddr::new([127, 0, 0, 1].into(), port)));
+    let (_signer, _accepted) = session(&two, &node);
+    drop((first, one));
+    let dialling = std::thread::spawn(move || (dial(&two), two));
+    std::thread::sleep(Duration::from_millis(500));
+
+    let begun = Instant::now();
+    let mut again = spec(1, None);
+    again.interface.listen_port = Some(port);
+    let one = Tunnel::start(&again, &Options::default()).unwrap();
+    let _second = gateway(&one, node.address());
+    let (signer, _two) = dialling.join().unwrap();
+    let mut accepted = node.accept();
+    check(&mut signer.unwrap(), &mut accepted);
+    println!("back after {:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_millis(500));
 }
 
 #[test]

@@ -41,7 +41,10 @@ const COMPLAIN_AGAIN: Duration = Duration::from_secs(60);
 const ONE_WAY: Duration = Duration::from_secs(6);
 /// An initiation with a fresh cookie goes after this time.
 const COOKIE_PAUSE: Duration = Duration::from_millis(20);
-/// How many packets are sent again after a silence, and until which age.
+/// What a new session finds unanswered for longer than a round trip takes went into one that the peer
+/// had lost.
+const LOST: Duration = Duration::from_millis(200);
+/// How many packets are sent again then, and until which age.
 const MAX_UNANSWERED: usize = 16;
 const UNANSWERED_LIFETIME: Duration = Duration::from_secs(4);
 /// Names are asked for again this long after a handshake began in vain, and so often.
@@ -342,7 +345,7 @@ impl PeerState {
     pub(super) fn take_unanswered(&mut self, now: Now) -> Vec<Vec<u8>> {
         let age = |since: Instant| now.instant.saturating_duration_since(since);
         let first = self.unanswered.front().map(|(since, _)| age(*since));
-        if first.is_none_or(|first| first < PATIENCE) {
+        if first.is_none_or(|first| first < LOST) {
             return Vec::new();
         }
         std::mem::take(&mut self.unanswered)
