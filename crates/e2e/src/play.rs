@@ -86,7 +86,9 @@ fn run(scene: &mut Scene, row: &Row, manner: Manner) -> Outcome<String> {
 
 fn limit(combination: Combination, row: &Row) -> Duration {
     let is_ours = match row.fault {
-        Fault::Scan(_) => combination.gateway == GatewayKind::Ours,
+        Fault::Scan(_) | Fault::Restart(Part::Gateway) => {
+            combination.gateway == GatewayKind::Ours || combination.has_own_tunnel()
+        }
         _ => combination.has_own_tunnel(),
     };
     Duration::from_millis(if is_ours {
