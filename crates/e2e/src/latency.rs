@@ -39,6 +39,12 @@ const WAYS: &[Way] = &[
         site: Site::Bare,
     },
     Way {
+        what: "no WireGuard, a program that passes bytes on in place of DNAT",
+        signer: SignerKind::OursBesideTun,
+        gateway: GatewayKind::Host,
+        site: Site::Forwarded,
+    },
+    Way {
         what: "wireguard-go with TUN at both ends, DNAT",
         signer: SignerKind::OursBesideTun,
         gateway: GatewayKind::Host,

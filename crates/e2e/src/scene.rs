@@ -123,7 +123,7 @@ impl Scene {
             world,
         };
         scene.site.prepare(&scene.world, combination.gateway)?;
-        if scene.site != Site::Bare {
+        if scene.site.has_tunnel() {
             scene.start(Part::Gateway)?;
             scene.start(Part::SignerTun)?;
         }

@@ -18,6 +18,8 @@ pub enum Site {
     Combined,
     /// Without WireGuard: the machine passes the port on to the container.
     Bare,
+    /// Without WireGuard: a program in the gateway's place passes on what it reads.
+    Forwarded,
     /// In one of the guide's ways.
     Guide(Guide),
 }
@@ -54,12 +56,17 @@ impl Guide {
 impl Site {
     /// What the signer dials.
     pub fn address(self) -> String {
-        let host = if self == Self::Bare {
-            VALIDATOR
-        } else {
+        let host = if self.has_tunnel() {
             TUNNEL_VALIDATOR
+        } else {
+            VALIDATOR
         };
         format!("tcp://{host}:{PRIVVAL_PORT}")
+    }
+
+    /// Whether the two machines speak through WireGuard.
+    pub fn has_tunnel(self) -> bool {
+        !matches!(self, Self::Bare | Self::Forwarded)
     }
 
     /// Whether the node shares the machine's network.
@@ -83,6 +90,7 @@ impl Site {
         };
         match (self, gateway) {
             (Self::Bare, _) => nat(world, &to_node("eth0", SEKAI)),
+            (Self::Forwarded, _) => Ok(()),
             (Self::Combined, GatewayKind::Host) => nat(world, &to_node("wg*", SEKAI)),
             (Self::Combined, GatewayKind::Ours) => nat(world, &to_container),
             (Self::Guide(guide), _) => guide.prepare(world, &to_container, to_node),
@@ -94,13 +102,14 @@ impl Site {
     /// # Errors
     /// When the port cannot be bound.
     pub fn publish(self, world: &World) -> Outcome<Option<Forwarder>> {
-        match self {
-            Self::Guide(Guide {
-                published: Some(address),
-                ..
-            }) => Forwarder::start(&world.validator, address, SEKAI, PRIVVAL_PORT).map(Some),
-            _ => Ok(None),
-        }
+        let address = match self {
+            Self::Guide(guide) => guide.published,
+            Self::Forwarded => Some(VALIDATOR),
+            Self::Combined | Self::Bare => None,
+        };
+        address
+            .map(|address| Forwarder::start(&world.validator, address, SEKAI, PRIVVAL_PORT))
+            .transpose()
     }
 }
 
