@@ -7,6 +7,7 @@
 ARG GO_IMAGE=golang:1.26.8-bookworm
 ARG RUST_IMAGE=rust:1.95.0-slim-bookworm
 ARG DEBIAN_IMAGE=debian:bookworm-20250520-slim
+ARG VERSION=0.4.13
 
 FROM ${GO_IMAGE} AS sekaid
 # `source` compiles; `prebuilt` takes deploy/prebuilt/sekaid.
@@ -14,11 +15,14 @@ ARG SEKAI=source
 WORKDIR /source
 COPY interop/nodes/sekaid-0.4.13 ./
 COPY deploy/prebuilt prebuilt
+ARG VERSION
 # checklinkname: a dependency reaches into the Go runtime, which newer linkers refuse.
 RUN set -eu; mkdir /out; \
     if [ "$SEKAI" = prebuilt ]; then cp prebuilt/sekaid /out/sekaid; exit; fi; \
+    sdk=github.com/cosmos/cosmos-sdk/version; \
+    named="-X $sdk.Name=sekai -X $sdk.AppName=sekaid -X $sdk.Version=v$VERSION"; \
     CGO_ENABLED=0 go build -mod=readonly -trimpath -buildvcs=false \
-        -ldflags '-s -w -checklinkname=0' -o /out/sekaid tool
+        -ldflags "-s -w -checklinkname=0 $named" -o /out/sekaid tool
 
 FROM ${RUST_IMAGE} AS scaller
 ARG SEKAI=source
@@ -37,7 +41,7 @@ FROM ${DEBIAN_IMAGE}
 # `ps`, to look at what runs. A base that has it needs no package mirror.
 RUN command -v ps >/dev/null || { apt-get update && \
     apt-get install --yes --no-install-recommends procps && rm -rf /var/lib/apt/lists/*; }
-ARG VERSION=0.4.13
+ARG VERSION
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="sekai" \
       org.opencontainers.image.description="sekaid, KIRA's node, with scaller" \

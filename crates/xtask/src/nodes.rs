@@ -79,7 +79,8 @@ pub(crate) fn modules_below(pins: &Path) -> Result<Vec<PathBuf>, String> {
 /// How to build the program of one Go module.
 pub(crate) fn module(go: &str, root: &Path, source: PathBuf) -> Result<Build, String> {
     let name = file_name(&source);
-    let key = format!("{go}\n{}", sources(&source)?);
+    let stamp = version_stamp(&name);
+    let key = format!("{go}{stamp}\n{}", sources(&source)?);
     // A module without a tool line is a program itself.
     let tool = key
         .split_once(TOOL)
@@ -102,7 +103,8 @@ pub(crate) fn module(go: &str, root: &Path, source: PathBuf) -> Result<Build, St
 fn go_build(build: &Build, folder: &Path) -> Command {
     let mut command = Command::new("go");
     command.args(["build", "-mod=readonly", "-trimpath", "-buildvcs=false"]);
-    command.args(["-ldflags", "-s -w -checklinkname=0", "-o"]);
+    let stamp = version_stamp(&build.name);
+    command.args(["-ldflags", &format!("-s -w -checklinkname=0{stamp}"), "-o"]);
     command.arg(folder.join(&build.product));
     command.arg(if build.key.contains(TOOL) {
         "tool"
@@ -110,6 +112,21 @@ fn go_build(build: &Build, folder: &Path) -> Command {
         "."
     });
     command
+}
+
+/// What lets `sekaid version` tell its version, as in the project's own builds; others have it in
+/// their sources.
+fn version_stamp(name: &str) -> String {
+    let Some(version) = name.strip_prefix("sekaid-") else {
+        return String::new();
+    };
+    let set = |what, value| format!(" -X github.com/cosmos/cosmos-sdk/version.{what}={value}");
+    [
+        set("Name", "sekai"),
+        set("AppName", "sekaid"),
+        set("Version", &format!("v{version}")),
+    ]
+    .concat()
 }
 
 /// The module files and Go sources of a folder, one after the other.
