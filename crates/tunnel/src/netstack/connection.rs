@@ -140,7 +140,7 @@ fn end_after(before: State, reset: bool) -> End {
     }
 }
 
-/// A socket that sends at once, acknowledges at once, and notices a dead path.
+/// A socket that sends at once, acknowledges with the next poll, and notices a dead path.
 pub(super) fn new_socket() -> Socket<'static> {
     let buffer = || SocketBuffer::new(vec![0; BUFFER_LEN]);
     let mut socket = Socket::new(buffer(), buffer());
