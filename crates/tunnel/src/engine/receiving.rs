@@ -12,7 +12,7 @@ use super::gate::{FREE, Verdict};
 use super::mss;
 use super::output::{Output, PeerIndex};
 use super::packet::IpPacket;
-use super::sending::{flush, send_own, transmit};
+use super::sending::{flush, invite, send_own, transmit};
 use super::time::Now;
 use super::{Engine, Peer};
 use crate::key::PublicKey;
@@ -116,10 +116,7 @@ impl Engine {
         if !peer.initiations.is_told(now.instant, ephemeral) {
             return;
         }
-        if let Some(initiation) = peer.noise.initiate() {
-            out.datagram(from, &initiation);
-            peer.sent(now, initiation.len());
-        }
+        invite(now, peer, from, out);
         let peer = peer.public_key;
         let event = Event::OldInitiations { peer, from };
         self.notices.tell(now.instant, Some(index), event, out);
@@ -214,10 +211,7 @@ impl Engine {
             return;
         }
         for peer in self.peers.iter_mut().filter(|peer| peer.is_unheard()) {
-            if let Some(initiation) = peer.noise.initiate() {
-                out.datagram(from, &initiation);
-                peer.sent(now, initiation.len());
-            }
+            invite(now, peer, from, out);
         }
     }
 

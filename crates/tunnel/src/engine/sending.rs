@@ -1,5 +1,7 @@
 //! How packets and handshakes of one peer leave.
 
+use std::net::SocketAddr;
+
 use super::event::Event;
 use super::jitter::Jitter;
 use super::mss;
@@ -23,6 +25,14 @@ pub(super) fn initiate(now: Now, peer: &mut Peer, jitter: &mut Jitter, out: &mut
     };
     for to in peer.destinations() {
         out.datagram(to, &initiation);
+        peer.sent(now, initiation.len());
+    }
+}
+
+/// A handshake with where the peer perhaps is. Nothing follows from it unless the peer answers.
+pub(super) fn invite(now: Now, peer: &mut Peer, at: SocketAddr, out: &mut impl Output) {
+    if let Some(initiation) = peer.noise.initiate() {
+        out.datagram(at, &initiation);
         peer.sent(now, initiation.len());
     }
 }
