@@ -72,14 +72,9 @@ fn documented() -> BTreeMap<String, (String, Vec<String>)> {
 
 #[test]
 fn every_metric_is_documented_with_its_type_and_labels_and_no_other_is() {
-    let Measured {
-        far_end: _far_end,
-        home: _home,
-        tmkms,
-        mut asker,
-    } = Measured::new();
-    let at = tmkms.metrics();
-    asker.sign(&prevote(1, "a"));
+    let mut signer = Measured::new();
+    let at = signer.tmkms.metrics();
+    signer.asker.sign(&prevote(1, "a"));
     let signed = "tmkms_last_signed_timestamp_seconds{";
     let metrics = get_when(at, "/metrics", |got| got.body.contains(signed)).body;
     assert_eq!(families(&metrics), documented());
@@ -202,17 +197,14 @@ fn reconnects_are_counted_and_so_is_what_was_wrong() {
 
 #[test]
 fn tunnel_is_measured_and_in_the_status() {
-    let Measured {
-        far_end: _far_end,
-        home,
-        tmkms,
-        mut asker,
-    } = Measured::new();
-    let at = tmkms.metrics();
+    let mut signer = Measured::new();
+    let at = signer.tmkms.metrics();
     for height in 1..=20 {
-        asker.sign(&precommit(height, "a"));
+        signer.asker.sign(&precommit(height, "a"));
     }
-    let status = home.path(format!("state/{CHAIN}.json.run/status.sock"));
+    let status = signer
+        .home
+        .path(format!("state/{CHAIN}.json.run/status.sock"));
     let document = ask(&status).unwrap().document;
     let told = &document.tunnels[0];
     assert_eq!(
@@ -235,8 +227,8 @@ fn tunnel_is_measured_and_in_the_status() {
         .unwrap();
     let age = now.as_secs_f64() - of_peer("last_handshake_timestamp_seconds");
     assert!((-1.0..60.0).contains(&age), "{age}");
-    drop(asker);
-    tmkms.stop();
+    drop(signer.asker);
+    signer.tmkms.stop();
 }
 
 #[test]

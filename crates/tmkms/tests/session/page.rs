@@ -109,14 +109,9 @@ fn page_is_legible_in_light_and_dark_wide_and_narrow_and_follows_the_signer() {
     if left_out_without(&["chromedriver", "chromium"]) {
         return;
     }
-    let Measured {
-        far_end: _far_end,
-        home: _home,
-        tmkms,
-        mut asker,
-    } = Measured::new();
-    let at = tmkms.metrics();
-    sign_much(&mut asker);
+    let mut signer = Measured::new();
+    let at = signer.tmkms.metrics();
+    sign_much(&mut signer.asker);
     get_when(at, "/", |got| {
         got.body.contains("131/0/2") && got.body.contains("Refusals")
     });
@@ -132,7 +127,7 @@ fn page_is_legible_in_light_and_dark_wide_and_narrow_and_follows_the_signer() {
     assert_eq!(strip, json!([96, 1, 3, 0]));
     // The script brings the new numbers without a new page.
     browser.run("window.marked = true");
-    asker.sign(&precommit(132, "a"));
+    signer.asker.sign(&precommit(132, "a"));
     let shows = |text: &str| {
         let script = format!(
             "return window.marked && document.body.innerText.includes({})",
@@ -145,8 +140,8 @@ fn page_is_legible_in_light_and_dark_wide_and_narrow_and_follows_the_signer() {
     assert!(complaints.is_empty(), "{complaints:#?}");
     let hidden = || browser.run("return document.getElementById('stale').hidden");
     assert_eq!(hidden(), Value::Bool(true));
-    drop(asker);
-    tmkms.stop();
+    drop(signer.asker);
+    signer.tmkms.stop();
     wait_until("the page says that it is old", || {
         hidden() == Value::Bool(false)
     });
@@ -155,14 +150,9 @@ fn page_is_legible_in_light_and_dark_wide_and_narrow_and_follows_the_signer() {
 
 #[test]
 fn numbers_are_there_without_a_script() {
-    let Measured {
-        far_end: _far_end,
-        home: _home,
-        tmkms,
-        mut asker,
-    } = Measured::new();
-    let at = tmkms.metrics();
-    sign_much(&mut asker);
+    let mut signer = Measured::new();
+    let at = signer.tmkms.metrics();
+    sign_much(&mut signer.asker);
     let got = get_when(at, "/", |got| got.body.contains("Refusals"));
     let (page, _) = got.body.split_once("<script>").unwrap();
     for part in [
